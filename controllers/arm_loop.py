@@ -1,0 +1,51 @@
+"""The arm's fast loop: gate, reference, impedance. The only place that makes a motor torque."""
+
+from controllers.gate import Gate
+from controllers.impedance import CartesianImpedance
+from controllers.kinematics import ArmModel
+from controllers.pose import Array
+from controllers.records import ArmState, PoseCommand, Verdict
+from controllers.reference import ReferenceMotion
+
+
+class ArmLoop:
+    """Runs at the control rate beside the motors, in simulation and on hardware alike."""
+
+    def __init__(self, model: ArmModel, gate: Gate, motion: ReferenceMotion, impedance: CartesianImpedance) -> None:
+        self.gate = gate
+        self._model = model
+        self._motion = motion
+        self._impedance = impedance
+        self._expires_s = 0.0
+
+    def reset(self, q_rad: Array) -> None:
+        """Hold the measured pose; nothing remembered of earlier motion."""
+        self._model.update(q_rad, 0.0 * q_rad)
+        self._motion.reset(self._model.tcp())
+        self._impedance.reset()
+        self._expires_s = 0.0
+
+    def command(self, command: PoseCommand, state: ArmState, now_s: float) -> Verdict:
+        """Judge a command; pursue what is allowed until its validity runs out."""
+        verdict = self.gate.judge(command, state)
+        if not verdict.refused:
+            self._motion.aim(verdict.target)
+            self._expires_s = now_s + command.valid_for_s
+        return verdict
+
+    def stop(self) -> None:
+        """Brake within the motion limits and hold."""
+        self._expires_s = 0.0
+        self._motion.brake()
+
+    @property
+    def holding(self) -> bool:
+        """No valid command: braking or at rest."""
+        return self._motion.braking
+
+    def tick(self, q_rad: Array, dq_rad_s: Array, now_s: float) -> Array:
+        """(n,) joint torques in Nm for this period."""
+        self._model.update(q_rad, dq_rad_s)
+        if now_s > self._expires_s - 1e-9:  # not on the rounding of the clock
+            self._motion.brake()
+        return self._impedance.torque_nm(self._motion.tick(), q_rad, dq_rad_s)

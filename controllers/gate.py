@@ -1,0 +1,60 @@
+"""The one gate in front of the motors: every command passes it, whoever sent it.
+
+Order: numbers are finite and of the right shape; the sequence is new; the validity is allowed; then the
+limits in their order; then a last look. What fails the first three is refused and changes nothing.
+Not a certified safety function: the robot's own rated functions and the emergency stop are.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from controllers.limits import Limit, WorkspaceBox
+from controllers.records import ArmState, PoseCommand, Verdict
+
+MAX_VALIDITY_S = 0.5
+
+
+class Gate:
+    """Judges commands; counts what it did by reason in `counts`."""
+
+    def __init__(self, box: WorkspaceBox, limits: Sequence[Limit]) -> None:
+        """`box` is applied first and checked again last; `limits` run in between, in order."""
+        self._box = box
+        self._limits = (box, *limits)
+        self._last_sequence = -1
+        self.counts: dict[str, int] = {}
+
+    def judge(self, command: PoseCommand, state: ArmState) -> Verdict:
+        """The verdict on one command, given the measured state."""
+        refusal = self._refusal(command)
+        if refusal:
+            return self._count(Verdict(state.tcp, (refusal,), refused=True))
+        self._last_sequence = command.sequence
+        target, reasons = command.target, []
+        for limit in self._limits:
+            allowed = limit.apply(target, state)
+            if allowed is not target:
+                reasons.append(limit.name)
+                target = allowed
+        if self._box.apply(target, state) is not target and self._box.apply(state.tcp, state) is state.tcp:
+            # A later limit moved the target out again: from inside the box there is no excuse for that.
+            return self._count(Verdict(state.tcp, (*reasons, "final_check"), refused=True))
+        return self._count(Verdict(target, tuple(reasons)))
+
+    def _refusal(self, command: PoseCommand) -> str:
+        position, quat = command.target.position_m, command.target.quat_wxyz
+        if np.shape(position) != (3,) or np.shape(quat) != (4,):
+            return "shape"
+        if not (np.all(np.isfinite(position)) and abs(float(quat @ quat) - 1.0) < 1e-3):
+            return "not_finite_or_not_unit"
+        if not command.sequence > self._last_sequence:
+            return "sequence"
+        if not 0.0 < command.valid_for_s <= MAX_VALIDITY_S:
+            return "validity"
+        return ""
+
+    def _count(self, verdict: Verdict) -> Verdict:
+        for reason in verdict.reasons:
+            self.counts[reason] = self.counts.get(reason, 0) + 1
+        return verdict

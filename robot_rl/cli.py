@@ -1,0 +1,78 @@
+"""`robot-rl VERB [KEY=VALUE ...]`: the command line, where everything is put together."""
+
+import logging
+import os
+import sys
+
+from rich.console import Console
+
+from robot_rl.compose import load_config
+from robot_rl.errors import ConfigError, RobotRLError
+from robot_rl.suggest import nearest
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+USAGE = """robot-rl VERB [KEY=VALUE ...]
+
+  dry-run        demos, training with corrections, evaluation and a report, all in simulation
+  demos record   record demonstrations of the scripted expert
+  train          demos and training only, for a task or any Gymnasium environment
+  evaluate       score a policy: policy=FOLDER
+  replay         repeat a recorded episode: episode=FILE
+  check          what this machine can do
+
+  task=reach|peg_insertion|pick_cube|gymnasium   robot=panda|ur5e   learner=rlpd|bc   human=scripted|none
+  seed=0  out=DIR  eval_episodes=100  learner.env_steps=10000  task.params.NAME=VALUE  ...
+"""
+
+
+VERBS = {
+    "dry-run": "dry_run",
+    "demos record": "record",
+    "train": "train",
+    "evaluate": "evaluate",
+    "replay": "replay",
+    "check": "check",
+}
+"""Verb and the function of `robot_rl.jobs` that does it."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 failed, 2 the request was wrong, 130 interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # Before NumPy is imported: threads that fight over cores make small products hundreds of times slower.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("MUJOCO_GL", "egl")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        OUT.print(USAGE, markup=False)
+        return 0
+    try:
+        verb, overrides = _verb(arguments)
+        config = load_config(overrides)
+        from robot_rl import jobs  # torch and MuJoCo load only for a request that is right
+
+        OUT.print(getattr(jobs, VERBS[verb])(config), markup=False)
+        return 0
+    except ConfigError as error:
+        ERR.print(f"robot-rl: {error}", markup=False)
+        return 2
+    except RobotRLError as error:
+        ERR.print(f"robot-rl: {error}", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        ERR.print("robot-rl: interrupted")
+        return 130
+
+
+def _verb(arguments: list[str]) -> tuple[str, list[str]]:
+    for words in (2, 1):
+        verb = " ".join(arguments[:words])
+        if verb in VERBS:
+            return verb, arguments[words:]
+    raise ConfigError(f"no verb {arguments[0]!r}{nearest(arguments[0], VERBS)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""What a run is made of: typed, frozen after loading, with the unit in every name.
+
+The YAML groups under `conf/` fill these records; `load` lives in `robot_rl/compose.py`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class RobotConfig:
+    """One arm with its gripper and cameras."""
+
+    driver: str = "sim"
+    """`sim` today; hardware drivers join by name."""
+    model: str = "panda"
+    """`panda`, `ur5e`, or the path of an MJCF file with a site `flange`."""
+    control_hz: float = 500.0
+    """Rate of gate and impedance loop."""
+    policy_hz: float = 10.0
+    """Rate of env.step."""
+    realtime: bool = False
+    """Pace the simulation with the wall clock; otherwise lockstep, as fast as it computes."""
+    cameras: list[str] = field(default_factory=list)
+    """Names of cameras whose images enter the observation. Empty: state only."""
+    image_size: int = 128
+    """Height and width of images in pixels."""
+
+
+@dataclass
+class SafetyConfig:
+    """Limits of the gate; the arm's own joint limits come from its table in `controllers/models`."""
+
+    max_speed_m_s: float = 0.25
+    max_acceleration_m_s2: float = 2.5
+    max_rotation_rad_s: float = 1.0
+    max_rotation_acceleration_rad_s2: float = 10.0
+    joint_margin_rad: float = 0.05
+    """Distance kept from each joint limit."""
+    force_limit_n: float = 40.0
+    """Stiffness x reference clip must stay below this (checked at load)."""
+    stiffness_n_m: float = 2000.0
+    rotational_stiffness_nm_rad: float = 100.0
+    damping_ns_m: float = 200.0
+    rotational_damping_nms_rad: float = 12.0
+    clip_m: float = 0.015
+    """Largest distance between reference and measured position that the impedance law acts on."""
+    clip_rad: float = 0.15
+
+
+@dataclass
+class TaskConfig:
+    """What is to be learnt. Fields that a task does not use must keep their defaults."""
+
+    name: str = "peg_insertion"
+    id: str = ""
+    """For `gymnasium` only: the environment's registered id."""
+    max_steps: int = 100
+    """Episode time limit in policy steps (truncation, never failure)."""
+    params: dict[str, Any] = field(default_factory=dict)
+    """Numbers of the task itself, with units in their names; each task lists its own."""
+
+
+@dataclass
+class LearnerConfig:
+    """RLPD (Ball et al. 2023): SAC with a LayerNorm critic ensemble and demos in half of every batch."""
+
+    name: str = "rlpd"
+    """`rlpd` or `bc`."""
+    hidden: list[int] = field(default_factory=lambda: [128, 128])
+    critics: int = 4
+    target_subset: int = 2
+    """Critics drawn without replacement for each target."""
+    batch_size: int = 256
+    demo_ratio: float = 0.5
+    """Share of each batch taken from demos and corrections."""
+    utd: int = 4
+    """Critic updates per environment step."""
+    actor_every: int = 4
+    """Critic updates per actor and temperature update."""
+    discount: float = 0.97
+    tau: float = 0.005
+    learning_rate: float = 3e-4
+    initial_temperature: float = 0.002
+    target_entropy_per_dim: float = -2.0
+    """Low: what practice does by noise, the scored policy, which has none, would not learn to do."""
+    backup_entropy: bool = False
+    gripper_epsilon: float = 0.01
+    """Probability of a random gripper choice while training."""
+    gripper_penalty: float = 0.02
+    """Cost of each change of the gripper's state, in the gripper critic's reward only."""
+    gripper_margin: float = 0.1
+    """By how much a demonstrated gripper choice must be worth more than the others (0: no such term)."""
+    bc_steps: int = 2000
+    """Cloning steps on the demos before reinforcement learning (0: none); all steps for `bc`."""
+    imitation_weight: float = 0.5
+    """How strongly the actor is held to demos and corrections at first, against Q of order 1 (0: not at all)."""
+    imitation_half_life: float = 8000.0
+    """Critic updates after which that hold has halved."""
+    random_steps: int = 0
+    """Uniformly random actions before the policy acts (for tasks without demos)."""
+    start_steps: int = 200
+    """Environment steps before the first update."""
+    env_steps: int = 8000
+    """Budget of online environment steps."""
+    capacity: int = 200000
+    threads: int = 1
+    """Torch threads, set on purpose: contention makes small updates hundreds of times slower."""
+
+
+@dataclass
+class HumanConfig:
+    """The scripted stand-in for a person at the robot."""
+
+    demos: int = 20
+    corrections: bool = True
+    reaction_s: list[float] = field(default_factory=lambda: [0.3, 0.5])
+    """Range of the delay between seeing trouble and taking over."""
+    patience_s: float = 1.5
+    """Time without progress after which the policy counts as stuck."""
+    max_takeover_s: float = 1.5
+    """Longest single correction."""
+
+
+@dataclass
+class Config:
+    """One run, complete. Stored with its results."""
+
+    robot: RobotConfig = field(default_factory=RobotConfig)
+    safety: SafetyConfig = field(default_factory=SafetyConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    human: HumanConfig = field(default_factory=HumanConfig)
+    seed: int = 0
+    out: str = ""
+    """Folder for results; empty: `runs/<verb>-<task>-<seed>`."""
+    headless: bool = True
+    """No window; pictures are still drawn where EGL works."""
+    eval_episodes: int = 100
+    policy: str = ""
+    """Folder of a saved policy (evaluate)."""
+    episode: str = ""
+    """Episode file (replay)."""

@@ -1,0 +1,44 @@
+"""Episodes on disk: one compressed NumPy archive each, checked when read. No pickles."""
+
+import os
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from robot_rl.errors import ConfigError
+from robot_rl.types import Episode
+
+VERSION = 1
+
+
+def save_episode(episode: Episode, path: Path) -> None:
+    """Write `path` complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("wb") as file:
+        columns = {f.name: getattr(episode, f.name) for f in fields(episode)}
+        np.savez_compressed(file, version=VERSION, **columns)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def load_episode(path: Path) -> Episode:
+    """Read what `save_episode` wrote.
+
+    Raises ConfigError when there is no such file, or it is not an episode, is of another version, or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            columns = {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise ConfigError(f"no episode at {path}; give a file that demos record or train has written") from None
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise ConfigError(f"{path} is not a readable episode ({error}); it is damaged or of another kind") from error
+    expected = {f.name for f in fields(Episode)} | {"version"}
+    if set(columns) != expected or columns.pop("version") != VERSION:
+        raise ConfigError(f"{path} is not an episode of version {VERSION}; record it again")
+    scalars = {name: value.item() for name, value in columns.items() if value.ndim == 0}
+    return Episode(**(columns | scalars))

@@ -1,0 +1,141 @@
+"""The simulated arm, gripper and camera: views of one `SimWorld` behind the hardware protocols."""
+
+import mujoco
+import numpy as np
+
+from controllers.pose import Array, Pose, frozen, quat_conj, quat_rotate
+from controllers.records import ArmState, PoseCommand, Verdict
+from robot_rl.drivers.sim_world import SimWorld
+from robot_rl.errors import ConfigError, HardwareError
+from robot_rl.hardware import Frame, GripperState
+
+LEAN = (
+    mujoco.mjtRndFlag.mjRND_SHADOW,
+    mujoco.mjtRndFlag.mjRND_REFLECTION,
+    mujoco.mjtRndFlag.mjRND_SKYBOX,
+    mujoco.mjtRndFlag.mjRND_HAZE,
+)
+"""Render features switched off: they cost 30 to 100 times the frame itself in software."""
+
+
+class SimArm:
+    """The arm of the world."""
+
+    def __init__(self, world: SimWorld, joints: int) -> None:
+        self._world, self._joints = world, joints
+        self._site = world.model.site("tcp").id
+        self._wrist = world.model.site("wrist_ft").id
+        self._hand = world.model.body("hand").id
+        self._twist = np.zeros(6)
+        self._closed = False
+
+    def read(self) -> ArmState:
+        if self._closed:
+            raise HardwareError("the arm is closed; open it anew to read it")
+        world, n = self._world, self._joints
+        data = world.data
+        quat = np.zeros(4)
+        mujoco.mju_mat2Quat(quat, data.site_xmat[self._site])
+        mujoco.mj_objectVelocity(world.model, data, mujoco.mjtObj.mjOBJ_SITE, self._site, self._twist, flg_local=0)
+        force_n, torque_nm = self._contact(quat)
+        return ArmState(
+            world.now_s(),
+            frozen(data.qpos[:n]),
+            frozen(data.qvel[:n]),
+            Pose(frozen(data.site_xpos[self._site]), frozen(quat)),
+            frozen(self._twist[3:]),
+            frozen(self._twist[:3]),
+            frozen(force_n),
+            frozen(torque_nm),
+        )
+
+    def command(self, command: PoseCommand) -> Verdict:
+        return self._world.loop.command(command, self.read(), self._world.now_s())
+
+    def stop(self) -> None:
+        self._world.loop.stop()
+
+    def close(self) -> None:
+        if not self._closed:
+            self.stop()
+        self._closed = True
+
+    def _contact(self, quat_wxyz: Array) -> tuple[Array, Array]:
+        """Force and torque (3,) of contacts on the tool about the tool point, tool frame.
+
+        What a wrist sensor gives after the weight of the hand is taken off; inertial forces stay in.
+        """
+        world, data = self._world, self._world.data
+        to_tool = quat_conj(quat_wxyz)
+        weight = quat_rotate(to_tool, world.model.body_subtreemass[self._hand] * world.model.opt.gravity)
+        to_mass = quat_rotate(to_tool, data.subtree_com[self._hand] - data.site_xpos[self._wrist])
+        to_tcp = quat_rotate(to_tool, data.site_xpos[self._site] - data.site_xpos[self._wrist])
+        # MuJoCo's sensors give what the arm exerts on the hand; the contact is what balances it beside the weight.
+        force = -world.wrist[:3] - weight
+        return force, -world.wrist[3:] - np.cross(to_mass, weight) - np.cross(to_tcp, force)
+
+
+class SimGripper:
+    """The two-finger gripper of the world."""
+
+    OPEN_M = 0.08
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+        self._closed = False
+
+    def read(self) -> GripperState:
+        if self._closed:
+            raise HardwareError("the gripper is closed; open it anew to read it")
+        data = self._world.data
+        width_m = data.joint("finger_joint1").qpos[0] + data.joint("finger_joint2").qpos[0]
+        return GripperState(
+            self._world.now_s(), float(width_m), bool(data.actuator("gripper").ctrl[0] < self.OPEN_M / 2)
+        )
+
+    def command(self, closing: bool) -> None:
+        self._world.data.actuator("gripper").ctrl[0] = 0.0 if closing else self.OPEN_M
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class SimCamera:
+    """A camera of the model, drawn in software or on the GPU through EGL."""
+
+    def __init__(self, world: SimWorld, name: str, height: int, width: int) -> None:
+        """Raises ConfigError when the model has no such camera, HardwareError where nothing can be drawn."""
+        names = [world.model.camera(i).name for i in range(world.model.ncam)]
+        if name not in names:
+            raise ConfigError(f"no camera {name!r} in the scene; there are: {', '.join(names)}")
+        self._world, self._name = world, name
+        self._renderer = open_renderer(world.model, height, width)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def read(self) -> Frame:
+        if self._renderer is None:
+            raise HardwareError(f"camera {self._name} is closed; open it anew to read it")
+        self._renderer.update_scene(self._world.data, self._name)
+        for flag in LEAN:
+            self._renderer.scene.flags[flag] = 0
+        stamp_s = self._world.now_s()
+        return Frame(stamp_s, round(stamp_s * 1e6), self._renderer.render())
+
+    def close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+        self._renderer = None
+
+
+def open_renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Renderer:
+    """An off-screen renderer. Raises HardwareError, naming the missing package, where none can be had."""
+    try:
+        return mujoco.Renderer(model, height, width)
+    except (RuntimeError, ImportError, AttributeError, mujoco.FatalError) as error:
+        raise HardwareError(
+            f"no off-screen rendering here ({error}); on Debian or Ubuntu: apt install libegl1 libgl1-mesa-dri, "
+            "then set MUJOCO_GL=egl"
+        ) from error

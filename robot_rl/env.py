@@ -1,0 +1,230 @@
+"""The robot as a Gymnasium environment: the same code over simulated, real and remote devices.
+
+Observation: named state fields, relative to the tool's pose at reset, and camera images.
+Action: a motion of the tool in its own frame, in [-1, 1]; with a gripper the last entry is
+below -1/3 close, above 1/3 open, else stay.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from controllers.pose import (
+    Array,
+    Pose,
+    frozen,
+    quat_conj,
+    quat_from_rotvec,
+    quat_rotate,
+    rotation_between_rad,
+)
+from controllers.records import ArmState, PoseCommand
+from robot_rl.clock import Clock
+from robot_rl.errors import HardwareError, NonFiniteError
+from robot_rl.hardware import Arm, Camera, Gripper
+from robot_rl.specs import AXES, Field, StateSpec
+from robot_rl.tasks.base import Reading, Scene
+from robot_rl.types import Float32
+
+ROBOT_FIELDS = {
+    field.name: field
+    for field in (
+        Field("tcp_position", 3, "m from the reset pose, its frame", 0.05),
+        Field("tcp_rotation", 3, "rad from the reset pose, its frame", 0.2),
+        Field("tcp_velocity", 3, "m/s, tool frame", 0.1),
+        Field("tcp_angular_velocity", 3, "rad/s, tool frame", 0.5),
+        Field("force", 3, "N on the tool, tool frame", 10.0),
+        Field("torque", 3, "Nm on the tool, tool frame", 1.0),
+        Field("gripper_width", 1, "m", 0.04),
+        Field("gripper_closing", 1, "1 when told to close", 1.0),
+    )
+}
+GRIPPER_SETTLE_S = 0.4
+"""Extra time in a step that opens or closes the gripper, so that its outcome is seen in the next observation."""
+ARRIVED_M, ARRIVED_RAD, RESET_TIMEOUT_S = 0.003, 0.03, 8.0
+RESET_STEP = 0.6
+"""Share of the policy's largest step with which resets move."""
+
+
+class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
+    """One task on one robot."""
+
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 (gymnasium's own declaration)
+
+    def __init__(
+        self,
+        arm: Arm,
+        gripper: Gripper | None,
+        cameras: Sequence[Camera],
+        clock: Clock,
+        scene: Scene,
+        policy_hz: float,
+        max_steps: int,
+        viewer: Camera | None = None,
+    ) -> None:
+        """`cameras` enter the observation; `viewer` is only what `render` shows."""
+        self.scene, self.clock = scene, clock
+        self.arm, self.gripper = arm, gripper
+        self._cameras, self._viewer = tuple(cameras), viewer
+        self._period_s, self._max_steps = 1.0 / policy_hz, max_steps
+        task = scene.task
+        self.action_spec, self.has_gripper = task.action, task.action.gripper
+        self.action_names = task.action.names
+        self.state_spec = StateSpec((*(ROBOT_FIELDS[name] for name in task.robot_fields), *task.fields))
+        self._driven = np.array([axis in task.action.axes for axis in AXES])
+        self._sequence = 0
+        self._steps = self._max_steps
+        self._reset_pose = task.home
+        self.render_mode = "rgb_array" if viewer else None
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.action_spec.size,), np.float32)
+        spaces: dict[str, gymnasium.Space[Any]] = {
+            "state": gymnasium.spaces.Box(-np.inf, np.inf, (self.state_spec.size,), np.float32)
+        }
+        for camera in self._cameras:
+            spaces[camera.name] = gymnasium.spaces.Box(0, 255, camera.read().image.shape, np.uint8)
+        self.observation_space: gymnasium.spaces.Dict[Any] = gymnasium.spaces.Dict(spaces)  # type: ignore[assignment]
+
+    # Gymnasium
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """A new episode: the scene is laid out, the tool moves to its start through the gate.
+
+        Raises HardwareError when it does not arrive.
+        """
+        super().reset(seed=seed)
+        start = self.scene.reset(self.np_random)
+        if self.gripper:
+            self.gripper.command(closing=False)
+        self._move_to(start)
+        self._reset_pose = self.arm.read().tcp
+        self._steps = 0
+        self.reading = self._read()
+        return self._observation(self.reading), {}
+
+    def step(self, action: Float32) -> tuple[dict[str, NDArray[Any]], float, bool, bool, dict[str, Any]]:
+        """Act for one policy period.
+
+        Raises NonFiniteError or ValueError, before anything moves, for an action that is not one, and
+        HardwareError when no episode is under way.
+        """
+        action = self._legal(action)
+        started_s, before = self.clock.now_s(), self.reading
+        verdict = self._send(self._target(before.arm.tcp, action))
+        executed = action.copy()
+        if verdict.reasons:
+            done = before.arm.tcp.inverse() @ verdict.target
+            motion = np.concatenate((done.position_m, done.rotvec_rad()))
+            axes = len(self.action_spec.axes)
+            executed[:axes] = np.clip(self.action_spec.from_motion(motion), -1.0, 1.0)
+        changed = self._grip(action)
+        self.clock.sleep_until(started_s + self._period_s + (GRIPPER_SETTLE_S if changed else 0.0))
+        self.reading = self._read()
+        self._steps += 1
+        success = self.scene.task.succeeded(self.reading)
+        info = {
+            "executed": executed,
+            "reasons": verdict.reasons,
+            "gripper_changed": changed,
+            "success": success,
+            "duration_s": round(self.clock.now_s() - started_s, 6),
+        }
+        truncated = not success and self._steps >= self._max_steps
+        return self._observation(self.reading), float(success), success, truncated, info
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The viewer's picture (H, W, 3), when there is one."""
+        return self._viewer.read().image if self._viewer else None
+
+    def close(self) -> None:
+        """Stop the arm and release every device."""
+        for device in (self.arm, self.gripper, self._viewer, *self._cameras):
+            if device is not None:
+                device.close()
+
+    # Frames
+
+    def _target(self, here: Pose, action: Float32) -> Pose:
+        """T_base_tcp for an action taken at `here`; axes that are not driven return to their reset value."""
+        motion = self.action_spec.to_motion(action)
+        goal = self._reset_pose.inverse() @ here.moved(motion[:3], motion[3:])
+        kept = np.where(self._driven, np.concatenate((goal.position_m, goal.rotvec_rad())), 0.0)
+        return self._reset_pose @ Pose(frozen(kept[:3]), frozen(quat_from_rotvec(kept[3:])))
+
+    def _robot_fields(self, reading: Reading) -> Mapping[str, Array | float]:
+        arm, gripper = reading.arm, reading.gripper
+        to_tool = quat_conj(arm.tcp.quat_wxyz)
+        moved = self._reset_pose.inverse() @ arm.tcp
+        fields: dict[str, Array | float] = {
+            "tcp_position": moved.position_m,
+            "tcp_rotation": moved.rotvec_rad(),
+            "tcp_velocity": quat_rotate(to_tool, arm.linear_m_s),
+            "tcp_angular_velocity": quat_rotate(to_tool, arm.angular_rad_s),
+            "force": arm.force_n,
+            "torque": arm.torque_nm,
+        }
+        if gripper:
+            fields |= {"gripper_width": gripper.width_m, "gripper_closing": float(gripper.closing)}
+        return fields
+
+    # Devices
+
+    def _read(self) -> Reading:
+        return Reading(self.arm.read(), self.gripper.read() if self.gripper else None)
+
+    def _observation(self, reading: Reading) -> dict[str, NDArray[Any]]:
+        values = {**self._robot_fields(reading), **self.scene.task.observe(reading)}
+        images = {camera.name: camera.read().image for camera in self._cameras}
+        return {"state": self.state_spec.pack(values), **images}
+
+    def _send(self, target: Pose) -> Any:
+        self._sequence += 1
+        return self.arm.command(PoseCommand(target, self._sequence, valid_for_s=2 * self._period_s))
+
+    def _grip(self, action: Float32) -> bool:
+        """Pass on the gripper's part of an action; True when it changes what the gripper is told."""
+        if not self.gripper or not self.action_spec.gripper or abs(action[-1]) < 1 / 3:
+            return False
+        closing = bool(action[-1] < 0)
+        changed = closing != self.reading.gripper.closing  # type: ignore[union-attr]
+        self.gripper.command(closing)
+        return changed
+
+    def _move_to(self, goal: Pose) -> None:
+        """Straight to `goal` in policy-sized steps, each through the gate."""
+        deadline_s = self.clock.now_s() + RESET_TIMEOUT_S
+        step_m, step_rad = RESET_STEP * self.action_spec.step_m, RESET_STEP * self.action_spec.step_rad
+        while not _arrived(state := self.arm.read(), goal):
+            if self.clock.now_s() > deadline_s:
+                raise HardwareError(
+                    f"reset: the tool is still {np.linalg.norm(goal.position_m - state.tcp.position_m):.3f} m "
+                    f"from its start after {RESET_TIMEOUT_S} s; free its way, or move the start into the workspace"
+                )
+            way = state.tcp.inverse() @ goal
+            share = min(
+                1.0,
+                step_m / max(float(np.linalg.norm(way.position_m)), 1e-9),
+                step_rad / max(float(np.linalg.norm(way.rotvec_rad())), 1e-9),
+            )
+            self._send(state.tcp.moved(share * way.position_m, share * way.rotvec_rad()))
+            self.clock.sleep_until(self.clock.now_s() + self._period_s)
+
+    def _legal(self, action: Float32) -> Float32:
+        action = np.asarray(action, dtype=np.float32)
+        if action.shape != self.action_space.shape:
+            raise ValueError(f"action has shape {action.shape}, expected {self.action_space.shape}")
+        if not np.isfinite(action).all():
+            raise NonFiniteError(f"action is {action.tolist()}: every entry must be finite; nothing was moved")
+        if self._steps >= self._max_steps:
+            raise HardwareError("no episode is under way; call reset() first")
+        return np.clip(action, -1.0, 1.0)
+
+
+def _arrived(state: ArmState, goal: Pose) -> bool:
+    near = float(np.linalg.norm(state.tcp.position_m - goal.position_m)) < ARRIVED_M
+    slow = float(np.linalg.norm(state.linear_m_s)) < 0.02
+    return near and slow and rotation_between_rad(state.tcp.quat_wxyz, goal.quat_wxyz) < ARRIVED_RAD

@@ -1,0 +1,45 @@
+"""Every error a user can meet.
+
+    RobotRLError
+    ├── ConfigError      the request is wrong: unknown key, bad value, unusable folder (exit code 2)
+    │   └── PolicyError  the given file is not a policy of ours, is damaged, or belongs to another task
+    ├── HardwareError    a device cannot do what was asked
+    │   ├── StaleError   a reading is older than allowed
+    │   └── FaultError   the device has latched a fault; only a person clears it
+    ├── NonFiniteError   NaN or infinity where a finite number is required
+    └── SimulationError  MuJoCo reported a warning, or time went backwards
+
+Messages say what was wrong, the value, what is allowed, and what to do.
+"""
+
+
+class RobotRLError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class ConfigError(RobotRLError):
+    """The request cannot be carried out as written."""
+
+
+class PolicyError(ConfigError):
+    """The given policy cannot be used."""
+
+
+class HardwareError(RobotRLError):
+    """A device cannot do what was asked."""
+
+
+class StaleError(HardwareError):
+    """A reading is older than allowed."""
+
+
+class FaultError(HardwareError):
+    """The device has latched a fault."""
+
+
+class NonFiniteError(RobotRLError):
+    """NaN or infinity where a finite number is required."""
+
+
+class SimulationError(RobotRLError):
+    """The physics engine reported something that makes the run worthless."""

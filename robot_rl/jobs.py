@@ -1,0 +1,247 @@
+"""The jobs behind the verbs: demos, training, evaluation, and the dry run that chains all three."""
+
+import logging
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from robot_rl import __version__
+from robot_rl.actor import PracticeEnv
+from robot_rl.check import check as find_out
+from robot_rl.clock import MonotonicClock
+from robot_rl.compose import resolved, save_config
+from robot_rl.config import Config
+from robot_rl.data.episodes import load_episode, save_episode
+from robot_rl.env import RobotEnv
+from robot_rl.errors import ConfigError, HardwareError, RobotRLError
+from robot_rl.evaluate import Score, filmstrips, score_policy
+from robot_rl.learn.policy import Policy, load_policy, save_policy
+from robot_rl.learner import Learner
+from robot_rl.make import SimScene, make_env
+from robot_rl.practice import Demos, Practice, record_demos
+from robot_rl.progress import Progress
+from robot_rl.report import write_report
+from robot_rl.tasks.gymnasium_task import GymnasiumEnv
+
+log = logging.getLogger(__name__)
+REPORTED_PACKAGES = ("mujoco", "torch", "numpy", "gymnasium", "ruckig", "hydra-core")
+
+
+def open_folder(config: Config, verb: str) -> Path:
+    """The run's folder, made and proved writable. Raises ConfigError when it cannot be used."""
+    folder = Path(config.out or f"runs/{verb}-{config.task.name}-{config.seed}")
+    probe = folder / ".writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(f"out={folder}: {error.strerror}; choose a folder that can be written") from error
+    save_config(config, folder / "config.yaml")
+    return folder
+
+
+def open_env(config: Config, pictures: bool = False) -> PracticeEnv:
+    """The environment that the config names; `pictures` when `render` will be called.
+
+    Where nothing can be drawn, goes on without pictures and says so.
+    """
+    if config.task.name == "gymnasium":
+        return GymnasiumEnv(config.task)
+    if not pictures:
+        return make_env(config)
+    try:
+        return make_env(config, viewer=True)
+    except HardwareError as error:
+        log.warning("no pictures: %s", error)
+        return make_env(config)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training leaves behind."""
+
+    policy: Policy
+    demos: Demos
+    practice: Practice
+
+
+def dry_run(config: Config) -> str:
+    """Demos, training with corrections, scoring, report."""
+    return _train_and_report(config, "dry-run", config.eval_episodes)
+
+
+def train(config: Config) -> str:
+    """Demos and training; scoring is left to `evaluate`."""
+    return _train_and_report(config, "train", 0)
+
+
+def _learn(config: Config, env: PracticeEnv, folder: Path, progress: Progress) -> Trained:
+    """Demonstrations, cloning, practice; the policy and all episodes are in `folder` afterwards."""
+    learner = Learner(config.learner, env, config.task.name, config.seed)
+    demos = Demos((), 0)
+    if config.human.demos and isinstance(env, RobotEnv):
+        demos = record_demos(env, config, folder / "demos", progress)
+        for episode in demos.episodes:
+            learner.add_demo(episode)
+        learner.clone(config.learner.bc_steps)
+    practice = Practice(env, learner, config, progress)
+    practice.run(lambda episode: save_episode(episode, folder / "practice" / f"{len(practice.rows):05d}.npz"))
+    policy = learner.policy()
+    save_policy(policy, folder / "policy")
+    return Trained(policy, demos, practice)
+
+
+def _train_and_report(config: Config, verb: str, episodes: int) -> str:
+    folder = open_folder(config, verb)
+    clock, progress = MonotonicClock(), Progress(config.learner.env_steps)
+    started_s = clock.now_s()
+    env = open_env(config, pictures=True)
+    try:
+        with progress:
+            trained = _learn(config, env, folder, progress)
+            score = _score(env, trained.policy, episodes if trained.practice.complete else 0, progress)
+        report = {
+            **_facts(config, env),
+            **score.summary(),
+            **_training_facts(trained),
+            "wall_s": clock.now_s() - started_s,
+            "complete": trained.practice.complete and len(score.rows) == episodes,
+        }
+        strips = _strips(env, trained.policy, score)
+        return _done(report, write_report(folder, report, trained.practice.rows, list(score.rows), strips))
+    finally:
+        env.close()
+
+
+def evaluate(config: Config) -> str:
+    """Score the policy in the folder `config.policy`."""
+    if not config.policy:
+        raise ConfigError("evaluate needs policy=FOLDER, a folder saved by train or dry-run")
+    policy = load_policy(config.policy)
+    env = open_env(config, pictures=True)
+    try:
+        policy.check_fits(env.state_spec.names, env.state_spec.size, len(env.action_names))
+        folder = open_folder(config, "evaluate")
+        with Progress(config.eval_episodes) as progress:
+            score = _score(env, policy, config.eval_episodes, progress)
+        complete = len(score.rows) == config.eval_episodes
+        report = {**_facts(config, env), **score.summary(), "complete": complete}
+        return _done(report, write_report(folder, report, [], list(score.rows), _strips(env, policy, score)))
+    finally:
+        env.close()
+
+
+def record(config: Config) -> str:
+    """Record scripted demonstrations."""
+    folder = open_folder(config, "demos")
+    env = make_env(config)
+    try:
+        with Progress(config.human.demos) as progress:
+            demos = record_demos(env, config, folder / "demos", progress)
+        return f"{len(demos.episodes)} demonstrations of {demos.tried} tries in {folder / 'demos'}"
+    finally:
+        env.close()
+
+
+def replay(config: Config) -> str:
+    """Repeat a recorded episode's executed actions in simulation and compare the states with the record."""
+    if not config.episode:
+        raise ConfigError("replay needs episode=FILE, a file that demos record or train has written")
+    episode = load_episode(Path(config.episode))
+    env = make_env(config)
+    try:
+        shape = (env.state_spec.size, len(env.action_names))
+        if (episode.observations.shape[1], episode.actions.shape[1]) != shape:
+            raise ConfigError(
+                f"{config.episode} has {episode.observations.shape[1]} state and {episode.actions.shape[1]} action "
+                f"entries, task {config.task.name} has {shape[0]} and {shape[1]}; give the task it was recorded on"
+            )
+        observation, _ = env.reset(seed=episode.seed)
+        worst, success = abs(observation["state"] - episode.observations[0]).max(), False
+        for action, recorded in zip(episode.actions, episode.observations[1:], strict=True):
+            observation, _, success, _, _ = env.step(action)
+            worst = max(worst, abs(observation["state"] - recorded).max())
+        outcome = "success" if success else "no success"
+        return f"{len(episode)} steps replayed, {outcome}; largest state difference from the record {worst:.2e}"
+    finally:
+        env.close()
+
+
+def _score(env: PracticeEnv, policy: Policy, episodes: int, progress: Progress) -> Score:
+    if not episodes:
+        return Score(())
+    progress.phase("evaluation", episodes)
+    return score_policy(
+        env, policy, episodes, lambda score: progress.advance(1, success=score.successes / len(score.rows))
+    )
+
+
+def _done(report: dict[str, Any], page: Path) -> str:
+    """The closing lines of a job."""
+    if not report["episodes"]:
+        return f"report: {page}"
+    low, high = report["success_ci95"]
+    time_s, expert_s = report["cycle_time_s"], report.get("expert_cycle_time_s")
+    cycle = f", cycle time {time_s:.1f} s" if time_s else ""
+    against = f" (expert {expert_s:.1f} s)" if expert_s and time_s else ""
+    rate = f"success {report['success_rate']:.0%} of {report['episodes']} episodes [{low:.0%}, {high:.0%}]"
+    return f"{rate}{cycle}{against}\nreport: {page}"
+
+
+def _strips(env: PracticeEnv, policy: Policy, score: Score) -> list[Any]:
+    can_draw = isinstance(env, RobotEnv) and env.render_mode is not None
+    return filmstrips(env, policy, score) if can_draw else []
+
+
+def _facts(config: Config, env: PracticeEnv) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "task": config.task.name,
+        "seed": config.seed,
+        "config": resolved(config),
+        "versions": {"robot_rl": __version__, "python": platform.python_version(), **_versions()},
+    }
+    if isinstance(env, RobotEnv) and isinstance(env.scene, SimScene):
+        world = env.scene.world
+        facts["limit_breaches"] = sum(world.breaches.values())
+        facts["limit_breaches_by_kind"] = dict(world.breaches)
+        facts["mujoco_warnings"] = int(world.data.warning.number.sum())
+        facts["gate_actions"] = dict(world.loop.gate.counts)
+    return facts
+
+
+def _training_facts(trained: Trained) -> dict[str, Any]:
+    rows, learner = trained.practice.rows, trained.practice.learner
+    steps = sum(row["length"] for row in rows)
+    helped = sum(row["intervention_share"] * row["length"] for row in rows)
+    return {
+        "expert_cycle_time_s": trained.demos.cycle_time_s,
+        "env_steps": learner.env_steps,
+        "gradient_steps": learner.gradient_steps,
+        "intervention_share": helped / steps if steps else None,
+        "skipped_updates": learner.agent.skipped,
+        "collection": {"demos": len(trained.demos.episodes), "demos_tried": trained.demos.tried},
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in REPORTED_PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def check(config: Config) -> str:
+    """What this machine can do. Raises RobotRLError when something needed is missing."""
+    findings = find_out(config)
+    marks = {(True, True): "ok", (True, False): "ok", (False, True): "MISSING", (False, False): "not here"}
+    lines = [f"{f.part:20} {marks[f.works, f.needed]:9} {f.detail}" for f in findings]
+    missing = [f.part for f in findings if f.needed and not f.works]
+    if missing:
+        raise RobotRLError("\n".join([*lines, f"the dry run cannot work without: {', '.join(missing)}"]))
+    return "\n".join(lines)

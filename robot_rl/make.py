@@ -1,0 +1,108 @@
+"""From a config to a running environment: the place where parts are chosen and joined."""
+
+import numpy as np
+
+from controllers.arm_loop import ArmLoop
+from controllers.gate import Gate
+from controllers.impedance import CartesianImpedance, ImpedanceGains
+from controllers.kinematics import ArmModel
+from controllers.limits import JointMargin, PoseStep, WorkspaceBox
+from controllers.models import ArmLimits, arm_limits, arm_spec, home_q
+from controllers.pose import Array, Pose, frozen
+from controllers.reference import MotionLimits, ReferenceMotion
+from robot_rl.config import Config, SafetyConfig
+from robot_rl.drivers.sim import SimArm, SimCamera, SimGripper
+from robot_rl.drivers.sim_window import SimWindow
+from robot_rl.drivers.sim_world import SimWorld
+from robot_rl.env import RobotEnv
+from robot_rl.errors import ConfigError
+from robot_rl.tasks import make_task
+from robot_rl.tasks.base import Task
+
+STEP_MARGIN = 1.2
+"""The gate's step clip against the policy's largest step: room for the return of undriven axes."""
+JERK_S = 0.025
+"""Time in which the reference may reach its full acceleration."""
+
+
+class SimScene:
+    """A task in a simulated world."""
+
+    def __init__(self, task: Task, world: SimWorld, q_home_rad: Array) -> None:
+        self.task, self.world, self._q_home = task, world, q_home_rad
+
+    def reset(self, rng: np.random.Generator) -> Pose:
+        self.world.reset(self._q_home, self.task.opening_m)
+        return self.task.reset(self.world, rng)
+
+
+def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> RobotEnv:
+    """The environment of a config; `task` overrides the one it names; `viewer` adds a picture for `render`.
+
+    Raises ConfigError for a request that cannot be built.
+    """
+    task = task or make_task(config.task)
+    robot = config.robot
+    try:
+        spec = arm_spec(robot.model)
+        own = ArmModel(spec.compile(), len(arm_limits(robot.model).q_min_rad))
+        q_home = own.solve(task.home, home_q(robot.model))
+    except ValueError as error:
+        raise ConfigError(f"robot.model={robot.model}: {error}") from error
+    limits, box = arm_limits(robot.model), WorkspaceBox(frozen(task.workspace.low_m), frozen(task.workspace.high_m))
+    loop = _arm_loop(own, config.safety, limits, box, task, robot.control_hz, q_home)
+    task.build(spec)
+    world = SimWorld(spec.compile(), loop, limits, box, robot.control_hz, robot.realtime)
+    world.reset(q_home, task.opening_m)
+    if not config.headless:
+        SimWindow(world)
+    cameras = [SimCamera(world, name, robot.image_size, robot.image_size) for name in robot.cameras]
+    return RobotEnv(
+        SimArm(world, own.joints),
+        SimGripper(world) if task.action.gripper else None,
+        cameras,
+        world,
+        SimScene(task, world, q_home),
+        robot.policy_hz,
+        config.task.max_steps,
+        SimCamera(world, "side", 240, 320) if viewer else None,
+    )
+
+
+def _arm_loop(
+    model: ArmModel,
+    safety: SafetyConfig,
+    limits: ArmLimits,
+    box: WorkspaceBox,
+    task: Task,
+    control_hz: float,
+    q_home: Array,
+) -> ArmLoop:
+    s = safety
+    step = PoseStep(task.action.step_m * STEP_MARGIN, task.action.step_rad * STEP_MARGIN)
+    joints = JointMargin(model, limits.q_min_rad, limits.q_max_rad, s.joint_margin_rad)
+    motion = MotionLimits(
+        s.max_speed_m_s,
+        s.max_acceleration_m_s2,
+        s.max_acceleration_m_s2 / JERK_S,
+        s.max_rotation_rad_s,
+        s.max_rotation_acceleration_rad_s2,
+        s.max_rotation_acceleration_rad_s2 / JERK_S,
+    )
+    gains = ImpedanceGains(
+        s.stiffness_n_m,
+        s.rotational_stiffness_nm_rad,
+        s.clip_m,
+        s.clip_rad,
+        s.damping_ns_m,
+        s.rotational_damping_nms_rad,
+        s.force_limit_n,
+    )
+    model.update(q_home, 0.0 * q_home)
+    period_s = 1.0 / control_hz
+    return ArmLoop(
+        model,
+        Gate(box, (step, joints)),
+        ReferenceMotion(motion, period_s, model.tcp()),
+        CartesianImpedance(model, gains, limits, q_home, period_s),
+    )

@@ -1,0 +1,148 @@
+"""What a task is: a scene, a randomised reset, a success test, and the way an expert would go."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import mujoco
+import numpy as np
+
+from controllers.pose import Array, Pose, quat_conj, quat_rotate
+from controllers.records import ArmState
+from robot_rl.drivers.sim_world import SimWorld
+from robot_rl.errors import ConfigError
+from robot_rl.hardware import GripperState
+from robot_rl.specs import ActionSpec, Field
+from robot_rl.suggest import nearest
+
+TOOL_DOWN = np.array([0.0, 1.0, 0.0, 0.0])
+"""Orientation of the tool (wxyz) with z pointing down and x forward."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Axis-aligned box for the tool point, base frame."""
+
+    low_m: tuple[float, float, float]
+    high_m: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Waypoint:
+    """Where an expert would steer now."""
+
+    tool: Pose
+    """T_base_tcp to head for"""
+    remaining_m: float
+    """Length of the rest of the way, the measure of progress"""
+    close_gripper: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything the robot senses of itself at one moment."""
+
+    arm: ArmState
+    gripper: GripperState | None
+
+
+class Task(ABC):
+    """One task in one cell. Methods after `reset` speak about the present episode."""
+
+    name: str
+    action: ActionSpec
+    workspace: Workspace
+    home: Pose
+    """T_base_tcp from which every reset starts"""
+    opening_m: float
+    """Distance between the fingers at reset"""
+    robot_fields: tuple[str, ...]
+    """Names of the robot's own state fields that the policy sees (see `robot_rl.env.ROBOT_FIELDS`)"""
+    fields: tuple[Field, ...]
+    """The task's own state fields, as `observe` gives them"""
+
+    @abstractmethod
+    def build(self, spec: mujoco.MjSpec) -> None:
+        """Add the scene to the robot's model."""
+
+    @abstractmethod
+    def reset(self, world: SimWorld, rng: np.random.Generator) -> Pose:
+        """Lay out a new episode; the returned pose T_base_tcp is where the tool starts."""
+
+    @abstractmethod
+    def observe(self, reading: Reading) -> Mapping[str, Array | float]:
+        """The task's own state fields."""
+
+    @abstractmethod
+    def succeeded(self, reading: Reading) -> bool:
+        """The sparse reward."""
+
+    @abstractmethod
+    def waypoint(self, reading: Reading) -> Waypoint:
+        """The way of the scripted expert."""
+
+
+class Scene(Protocol):
+    """A task laid out in a real or simulated cell."""
+
+    @property
+    def task(self) -> Task: ...
+
+    def reset(self, rng: np.random.Generator) -> Pose:
+        """Put everything back for a new episode; the pose T_base_tcp where the tool starts."""
+        ...
+
+
+P = TypeVar("P")
+
+
+def params_from(cls: type[P], task: str, values: Mapping[str, Any]) -> P:
+    """A task's parameter record from the free part of its config.
+
+    Raises ConfigError for an unknown name or a value that is not a non-negative number.
+    """
+    known = list(cls.__dataclass_fields__)  # type: ignore[attr-defined]
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigError(f"task {task} has no parameter {name!r}{nearest(name, known)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 100:
+            raise ConfigError(f"task.params.{name} is {value!r}: a number from 0 to 100 in the unit of its name")
+    return cls(**values)
+
+
+def in_tool(state: ArmState, point_m: Array) -> Array:
+    """A point (3,) of the base frame seen from the tool, tool frame."""
+    return quat_rotate(quat_conj(state.tcp.quat_wxyz), point_m - state.tcp.position_m)
+
+
+def around(rng: np.random.Generator, half_m: tuple[float, float, float]) -> Array:
+    """A random offset (3,), uniform within plus and minus `half_m`."""
+    half = np.array(half_m)
+    return rng.uniform(-half, half)
+
+
+def add_floor_and_light(spec: mujoco.MjSpec) -> None:
+    """A table top at z = 0, a lamp, and a camera that looks at the cell from the side."""
+    spec.worldbody.add_light(pos=[0.3, -0.6, 1.6], dir=[0.1, 0.4, -1.0], diffuse=[0.7, 0.7, 0.7])
+    spec.worldbody.add_geom(
+        name="table",
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[0.5, 0.6, 0.02],
+        pos=[0.45, 0.0, -0.02],
+        rgba=[0.42, 0.45, 0.48, 1.0],
+    )
+    spec.worldbody.add_camera(
+        name="side", pos=[0.95, -0.42, 0.42], xyaxes=[0.72, 0.69, 0.0, -0.36, 0.37, 0.85], fovy=45
+    )
+
+
+def add_box(
+    body: Any,
+    half_m: tuple[float, float, float],
+    pos_m: tuple[float, float, float],
+    rgba: tuple[float, ...],
+    **more: Any,
+) -> None:
+    """A box geom on an MjSpec body."""
+    body.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=half_m, pos=pos_m, rgba=rgba, **more)

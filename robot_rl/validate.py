@@ -1,0 +1,150 @@
+"""The ranges that configuration values must keep, and the relations between them."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from robot_rl.config import Config
+from robot_rl.errors import ConfigError
+
+ABOVE_ZERO = (
+    "robot.control_hz",
+    "robot.policy_hz",
+    "safety.max_speed_m_s",
+    "safety.max_acceleration_m_s2",
+    "safety.max_rotation_rad_s",
+    "safety.max_rotation_acceleration_rad_s2",
+    "safety.force_limit_n",
+    "safety.stiffness_n_m",
+    "safety.rotational_stiffness_nm_rad",
+    "safety.clip_m",
+    "safety.clip_rad",
+    "learner.learning_rate",
+    "learner.initial_temperature",
+    "human.patience_s",
+    "human.max_takeover_s",
+)
+AT_LEAST = {
+    "robot.image_size": 16,
+    "safety.joint_margin_rad": 0,
+    "task.max_steps": 1,
+    "learner.critics": 1,
+    "learner.target_subset": 1,
+    "learner.batch_size": 1,
+    "learner.utd": 1,
+    "learner.actor_every": 1,
+    "learner.gripper_penalty": 0,
+    "learner.bc_steps": 0,
+    "learner.random_steps": 0,
+    "learner.start_steps": 0,
+    "learner.env_steps": 0,
+    "learner.capacity": 1,
+    "learner.threads": 1,
+    "human.demos": 0,
+    "seed": 0,
+    "eval_episodes": 0,
+}
+SHARES = ("learner.demo_ratio", "learner.gripper_epsilon")
+AT_MOST = {
+    "safety.clip_m": 0.1,
+    "safety.clip_rad": math.pi,
+    "safety.max_speed_m_s": 3.0,
+    "safety.joint_margin_rad": 1.0,
+}
+"""Larger values are a mistake of unit more often than a wish."""
+LARGEST_PARAM_M = 2.0
+"""No length on a table top is longer."""
+
+
+def validate(config: Config) -> None:
+    """Check every value that has a range. Raises ConfigError with the value and what is allowed."""
+    _check_ranges(dict(leaves(config)))
+    _check_units(config)
+    _check_relations(config)
+
+
+def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of every setting below a config record."""
+    for f in dataclasses.fields(node):
+        value = getattr(node, f.name)
+        if dataclasses.is_dataclass(value):
+            yield from leaves(value, f"{prefix}{f.name}.")
+        else:
+            yield prefix + f.name, value
+
+
+def _check_ranges(values: dict[str, Any]) -> None:
+    params = {f"task.params.{name}": value for name, value in values["task.params"].items()}
+    for key, value in (values | params).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{key}={value} is not a finite number")
+    for key in ABOVE_ZERO:
+        _require(values[key] > 0, key, values[key], "above 0")
+    for key, low in AT_LEAST.items():
+        _require(values[key] >= low, key, values[key], f"{low} or more")
+    for key in SHARES:
+        _require(0 <= values[key] <= 1, key, values[key], "from 0 to 1")
+    _require(0 < values["learner.discount"] < 1, "learner.discount", values["learner.discount"], "between 0 and 1")
+    _require(0 < values["learner.tau"] <= 1, "learner.tau", values["learner.tau"], "above 0, at most 1")
+    _require(values["learner.name"] in ("rlpd", "bc"), "learner.name", values["learner.name"], "rlpd or bc")
+    hidden = values["learner.hidden"]
+    _require(hidden and min(hidden) >= 1, "learner.hidden", hidden, "layer widths of 1 or more, such as [256,256]")
+
+
+def _check_units(config: Config) -> None:
+    values = dict(leaves(config))
+    for key, high in AT_MOST.items():
+        _require(values[key] <= high, key, values[key], f"at most {high:g} ({_unit(key)}?)")
+    for name, value in config.task.params.items():
+        if isinstance(value, (int, float)) and name.endswith("_m"):
+            _require(
+                abs(value) <= LARGEST_PARAM_M,
+                f"task.params.{name}",
+                value,
+                f"at most {LARGEST_PARAM_M:g} (metres?)",
+            )
+
+
+def _unit(key: str) -> str:
+    return "radians" if key.endswith("_rad") else "metres per second" if key.endswith("_m_s") else "metres"
+
+
+def _check_relations(config: Config) -> None:
+    robot, safety, learner, human = config.robot, config.safety, config.learner, config.human
+    ratio = robot.control_hz / robot.policy_hz
+    if ratio < 1 or abs(ratio - round(ratio)) > 1e-9:
+        raise ConfigError(
+            f"robot.control_hz={robot.control_hz:g} is not a multiple of "
+            f"robot.policy_hz={robot.policy_hz:g}; the nearest is "
+            f"robot.control_hz={max(1, round(ratio)) * robot.policy_hz:g}"
+        )
+    force_n = safety.stiffness_n_m * safety.clip_m
+    if force_n > safety.force_limit_n:
+        raise ConfigError(
+            f"contact force could reach safety.stiffness_n_m x safety.clip_m = {safety.stiffness_n_m:g} x "
+            f"{safety.clip_m:g} = {force_n:g} N, more than safety.force_limit_n={safety.force_limit_n:g}; "
+            "lower the stiffness or the clip"
+        )
+    _require(
+        learner.target_subset <= learner.critics,
+        "learner.target_subset",
+        learner.target_subset,
+        f"at most learner.critics={learner.critics}",
+    )
+    low_high = human.reaction_s
+    _require(
+        len(low_high) == 2 and 0 <= low_high[0] <= low_high[1],
+        "human.reaction_s",
+        low_high,
+        "two times in order, such as [0.3,0.5]",
+    )
+    if learner.name == "bc" and human.demos == 0:
+        raise ConfigError("learner=bc learns from demos only, but human.demos=0; set human.demos=20")
+    if config.task.name == "gymnasium" and not config.task.id:
+        raise ConfigError("task=gymnasium needs an environment, for example task.id=Pendulum-v1")
+
+
+def _require(good: Any, key: str, value: Any, allowed: str) -> None:
+    if not good:
+        raise ConfigError(f"{key}={value} is out of range; allowed: {allowed}")

@@ -1,0 +1,1 @@
+"""From simulation to the robot and back: identification, randomisation, calibration, faults."""

@@ -1,0 +1,20 @@
+"""Small pieces for the controller tests."""
+
+import numpy as np
+
+from controllers.kinematics import ArmModel
+from controllers.models import arm_limits, arm_spec, home_q
+from controllers.pose import Pose
+from controllers.records import ArmState
+
+DOWN = (0.0, 1.0, 0.0, 0.0)
+
+
+def arm_model(name: str = "panda") -> ArmModel:
+    return ArmModel(arm_spec(name).compile(), len(arm_limits(name).q_min_rad))
+
+
+def state_at(pose: Pose, q_rad: np.ndarray | None = None) -> ArmState:
+    q = home_q("panda") if q_rad is None else q_rad
+    zero = np.zeros(3)
+    return ArmState(0.0, q, 0.0 * q, pose, zero, zero, zero, zero)

@@ -1,0 +1,154 @@
+"""Reference, impedance and expiry together, on a simulated arm without scene."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from controllers.arm_loop import ArmLoop
+from controllers.gate import Gate
+from controllers.impedance import CartesianImpedance, ImpedanceGains
+from controllers.limits import PoseStep, WorkspaceBox
+from controllers.models import arm_limits, arm_spec, home_q
+from controllers.pose import Pose, quat_from_rotvec, rotation_between_rad
+from controllers.records import PoseCommand
+from controllers.reference import MotionLimits, ReferenceMotion
+from tests.controllers.parts import arm_model, state_at
+
+PERIOD_S = 0.002
+MOTION = MotionLimits(0.25, 2.5, 100.0, 1.0, 10.0, 400.0)
+GAINS = ImpedanceGains(2000.0, 100.0, 0.015, 0.15, 200.0, 12.0)
+
+
+class Rig:
+    """An arm hanging in the air, driven by the loop."""
+
+    def __init__(self, name: str = "panda") -> None:
+        self.model = arm_spec(name).compile()
+        self.model.opt.timestep = PERIOD_S
+        self.data = mujoco.MjData(self.model)
+        self.q = home_q(name)
+        self.n = len(self.q)
+        self.own = arm_model(name)
+        self.data.qpos[: self.n] = self.q
+        mujoco.mj_forward(self.model, self.data)
+        self.own.update(self.q, 0 * self.q)
+        start = self.own.tcp()
+        gate = Gate(WorkspaceBox(start.position_m - 0.3, start.position_m + 0.3), (PoseStep(0.05, 0.3),))
+        impedance = CartesianImpedance(self.own, GAINS, arm_limits(name), self.q, PERIOD_S)
+        self.loop = ArmLoop(self.own, gate, ReferenceMotion(MOTION, PERIOD_S, start), impedance)
+        self.loop.reset(self.q)
+        self.now_s = 0.0
+
+    def run(self, seconds: float) -> np.ndarray:
+        """Tool speeds (m/s) tick by tick."""
+        speeds, before = [], self.tcp()
+        for _ in range(round(seconds / PERIOD_S)):
+            tau = self.loop.tick(self.data.qpos[: self.n], self.data.qvel[: self.n], self.now_s)
+            self.data.ctrl[: self.n] = tau
+            mujoco.mj_step(self.model, self.data)
+            self.now_s += PERIOD_S
+            here = self.tcp()
+            speeds.append(float(np.linalg.norm(here.position_m - before.position_m)) / PERIOD_S)
+            before = here
+        return np.array(speeds)
+
+    def tcp(self) -> Pose:
+        site = self.data.site("tcp")
+        quat = np.zeros(4)
+        mujoco.mju_mat2Quat(quat, site.xmat)
+        return Pose.of(site.xpos, quat)
+
+    def command(self, target: Pose, sequence: int, valid_for_s: float = 0.5) -> None:
+        verdict = self.loop.command(
+            PoseCommand(target, sequence, valid_for_s),
+            state_at(self.tcp(), self.data.qpos[: self.n]),
+            self.now_s,
+        )
+        assert not verdict.refused
+
+
+@pytest.mark.parametrize("name", ["panda", "ur5e"])
+def test_the_tool_arrives_within_a_millimetre_and_a_hundredth_rad(name: str) -> None:
+    rig = Rig(name)
+    target = rig.tcp().moved(np.array([0.03, -0.02, 0.02]), np.array([0.0, 0.0, 0.2]))
+    for k in range(4):
+        rig.command(target, k)
+        rig.run(0.4)
+    assert np.linalg.norm(rig.tcp().position_m - target.position_m) < 2e-3
+    assert rotation_between_rad(rig.tcp().quat_wxyz, target.quat_wxyz) < 2e-2
+
+
+def test_silence_brakes_the_arm_within_validity_and_it_holds() -> None:
+    rig = Rig()
+    rig.command(rig.tcp().moved(np.array([0.05, 0, 0]), np.zeros(3)), 0, valid_for_s=0.1)
+    moving = rig.run(0.1)
+    rig.run(0.8)
+    rested = rig.tcp()
+    resting = rig.run(0.5)
+    assert moving.max() > 0.05
+    assert rig.loop.holding
+    assert resting.max() < 0.01
+    assert np.linalg.norm(rig.tcp().position_m - rested.position_m) < 1e-3
+
+
+def test_stop_brakes_at_once_and_the_next_command_moves_again() -> None:
+    rig = Rig()
+    target = rig.tcp().moved(np.array([0.05, 0, 0]), np.zeros(3))
+    rig.command(target, 0)
+    rig.run(0.1)
+    rig.loop.stop()
+    rig.run(0.8)
+    assert rig.run(0.2).max() < 0.01
+    rig.command(target, 1)
+    assert rig.run(0.3).max() > 0.02
+
+
+def test_the_reference_never_exceeds_its_limits_whatever_is_aimed_at() -> None:
+    rng = np.random.default_rng(0)
+    motion = ReferenceMotion(MOTION, PERIOD_S, Pose.of([0.4, 0, 0.3]))
+    place, rates = [], []
+    for k in range(3000):
+        if k % 37 == 0:
+            target = Pose.of(rng.uniform(-0.5, 0.5, 3), quat_from_rotvec(rng.uniform(-1, 1, 3)))
+            motion.brake() if rng.random() < 0.2 else motion.aim(target)
+        now = motion.tick()
+        place.append(now.tcp.position_m)
+        rates.append(now.linear_m_s)
+    speed, acceleration = np.array(rates), np.diff(rates, axis=0) / PERIOD_S
+    assert np.abs(speed).max() <= MOTION.speed_m_s * (1 + 1e-6)
+    assert np.abs(acceleration).max() <= MOTION.acceleration_m_s2 * (1 + 1e-6)
+    assert np.abs(np.diff(acceleration, axis=0)).max() / PERIOD_S <= 2 * MOTION.jerk_m_s3
+    assert np.allclose(np.diff(place, axis=0) / PERIOD_S, speed[1:], atol=MOTION.acceleration_m_s2 * PERIOD_S)
+
+
+def test_a_pushed_arm_resists_with_no_more_than_stiffness_times_clip() -> None:
+    rig = Rig()
+    rig.run(0.2)
+    hand = rig.model.body("hand").id
+    rig.data.xfrc_applied[hand, 0] = 25.0
+    rig.run(1.0)
+    held = abs(rig.tcp().position_m[0] - rig.own.tcp_position_m()[0]) < 1e-3
+    start = home_q("panda")
+    assert held and np.abs(rig.data.qpos[: rig.n] - start).max() < 0.1
+    rig.data.xfrc_applied[hand, 0] = 60.0
+    assert rig.run(1.0).max() > 0.05
+    rig.data.xfrc_applied[hand, 0] = 0.0
+
+
+def test_torques_stay_in_their_table_and_change_no_faster_than_allowed() -> None:
+    rig = Rig()
+    torques = []
+    for k in range(300):
+        if k % 40 == 0:
+            step = np.random.default_rng(k).uniform(-0.05, 0.05, 3)
+            rig.command(rig.tcp().moved(step, np.zeros(3)), k)
+        rig.run(PERIOD_S)
+        torques.append(rig.data.ctrl[: rig.n].copy())
+    changes = np.abs(np.diff(torques, axis=0)) / PERIOD_S
+    assert changes.max() <= GAINS.torque_rate_nm_s * (1 + 1e-9)
+    assert np.all(np.abs(torques) <= arm_limits("panda").tau_max_nm)
+
+
+def test_an_unreachable_start_is_refused_with_what_remains() -> None:
+    with pytest.raises(ValueError, match="move the start pose closer"):
+        arm_model().solve(Pose.of([2.0, 0, 0.3], [0, 1, 0, 0]), home_q("panda"))

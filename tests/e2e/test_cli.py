@@ -1,0 +1,176 @@
+"""The commands as a user runs them: real processes, real files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl import load_policy
+
+ROOT = Path(__file__).parents[2]
+SMALL = [
+    "task=reach",
+    "human.demos=5",
+    "learner.hidden=[32,32]",
+    "learner.critics=2",
+    "learner.batch_size=64",
+    "learner.utd=1",
+    "learner.actor_every=1",
+    "learner.bc_steps=200",
+    "learner.start_steps=20",
+    "learner.env_steps=80",
+    "eval_episodes=5",
+]
+
+
+def robot_rl(*arguments: str, timeout_s: float = 100.0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "robot_rl.cli", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dry_run")
+    result = robot_rl("dry-run", *SMALL, f"out={folder}")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip().endswith(f"report: {folder}/report.html")
+    return folder
+
+
+def test_a_dry_run_leaves_report_page_policy_and_data(done: Path) -> None:
+    report = json.loads((done / "report.json").read_text())
+    for key in [
+        "success_rate",
+        "success_ci95",
+        "episodes",
+        "cycle_time_s",
+        "expert_cycle_time_s",
+        "env_steps",
+        "gradient_steps",
+        "wall_s",
+        "intervention_share",
+        "limit_breaches",
+        "mujoco_warnings",
+        "config",
+        "versions",
+    ]:
+        assert key in report, key
+    assert report["complete"] and report["episodes"] == 5 and report["env_steps"] >= 80
+    assert report["limit_breaches"] == 0 and report["mujoco_warnings"] == 0
+    assert report["gradient_steps"] == report["env_steps"] - 19
+    page = (done / "report.html").read_text()
+    assert "<script src" not in page and "http://" not in page.split("</script>")[-1]
+    assert len(list((done / "demos").glob("*.npz"))) == 5
+    assert len(list((done / "practice").glob("*.npz"))) == len(report["metrics"])
+    assert load_policy(done / "policy").meta.task == "reach"
+    assert (done / "config.yaml").exists()
+
+
+def test_evaluate_scores_the_saved_policy_the_same_again(done: Path, tmp_path: Path) -> None:
+    result = robot_rl("evaluate", "task=reach", f"policy={done}/policy", "eval_episodes=5", f"out={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    first, again = (json.loads((d / "report.json").read_text())["evaluation"] for d in (done, tmp_path))
+    assert first == again
+
+
+def test_the_same_seed_gives_the_same_curve_and_weights_bit_for_bit(done: Path, tmp_path: Path) -> None:
+    assert robot_rl("train", *SMALL, f"out={tmp_path}").returncode == 0
+    first, again = (json.loads((d / "report.json").read_text())["metrics"] for d in (done, tmp_path))
+    assert [{**row, "wall_s": 0} for row in first] == [{**row, "wall_s": 0} for row in again]
+    weights = [(d / "policy" / "weights.safetensors").read_bytes() for d in (done, tmp_path)]
+    assert weights[0] == weights[1]
+
+
+def test_replay_repeats_a_recorded_episode(done: Path) -> None:
+    result = robot_rl("replay", "task=reach", f"episode={done}/demos/demo_0000.npz")
+    assert result.returncode == 0, result.stderr
+    assert "success" in result.stdout
+    assert float(result.stdout.split()[-1]) < 1e-4
+
+
+def test_demos_are_recorded_alone_too(tmp_path: Path) -> None:
+    result = robot_rl("demos", "record", "task=reach", "human.demos=3", f"out={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    assert len(list((tmp_path / "demos").glob("*.npz"))) == 3
+
+
+def test_any_gymnasium_environment_trains_with_the_same_learner(tmp_path: Path) -> None:
+    small = [word for word in SMALL if word.startswith("learner") and "bc_steps" not in word]
+    result = robot_rl("train", "task=gymnasium", "task.id=Pendulum-v1", *small, f"out={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    assert load_policy(tmp_path / "policy").act(np.zeros(3, np.float32)).shape == (1,)
+
+
+def test_control_c_ends_cleanly_with_what_there_is(tmp_path: Path) -> None:
+    long = [word for word in SMALL if "env_steps" not in word]
+    command = [sys.executable, "-m", "robot_rl.cli", "train", *long, "learner.env_steps=100000", f"out={tmp_path}"]
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline_s = time.monotonic() + 60
+    while len(list(tmp_path.glob("practice/*.npz"))) < 3 and time.monotonic() < deadline_s:
+        time.sleep(0.2)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert "Traceback" not in err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["complete"] is False and report["metrics"]
+    load_policy(tmp_path / "policy")
+    assert f"report: {tmp_path}/report.html" in out
+
+
+WRONG = {
+    "unknown key": (["train", "learner.batchsize=3"], "batch_size"),
+    "unknown verb": (["trian"], "train"),
+    "unknown task": (["train", "task=raech"], "reach"),
+    "wrong type": (["train", "seed=abc"], "whole number"),
+    "wrong unit": (["train", "safety.clip_m=15"], "metres"),
+    "unknown camera": (["train", "task=reach", "robot.cameras=[fornt]"], "side, wrist"),
+    "unwritable folder": (["train", "task=reach", "out=/proc/nothing/here"], "choose a folder"),
+    "no policy": (["evaluate", "task=reach", "policy=/nowhere"], "no policy at"),
+    "policy forgotten": (["evaluate", "task=reach"], "policy=FOLDER"),
+    "unknown parameter": (["train", "task.params.clearence_m=1"], "clearance_m"),
+    "no screen": (["train", "task=reach", "headless=false"], "headless=true"),
+    "unknown robot file": (["train", "robot.model=pandra"], "panda"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_request_gets_one_clear_line_and_exit_code_2(name: str, tmp_path: Path) -> None:
+    arguments, hint = WRONG[name]
+    result = robot_rl(*arguments, *([] if any("out=" in a for a in arguments) else [f"out={tmp_path}/run"]))
+    lines = result.stderr.strip().splitlines()
+    assert result.returncode == 2, result.stderr
+    assert len(lines) == 1 and lines[0].startswith("robot-rl: ") and hint in lines[0]
+    assert result.stdout == ""
+
+
+def test_a_foreign_policy_file_is_refused_before_anything_moves(tmp_path: Path) -> None:
+    (tmp_path / "policy.json").write_text("{}")
+    result = robot_rl("evaluate", "task=reach", f"policy={tmp_path}")
+    assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_policy_of_another_task_is_refused(done: Path) -> None:
+    result = robot_rl("evaluate", "task=pick_cube", f"policy={done}/policy")
+    assert result.returncode == 2 and "reach" in result.stderr
+
+
+def test_check_tells_what_the_machine_can_do() -> None:
+    result = robot_rl("check", "task=reach")
+    assert result.returncode == 0, result.stderr
+    assert "simulation" in result.stdout and "one step done" in result.stdout
+
+
+def test_without_a_renderer_the_dry_run_goes_on_and_names_the_package(tmp_path: Path) -> None:
+    environment = {**os.environ, "MUJOCO_GL": "disabled"}
+    command = [sys.executable, "-m", "robot_rl.cli", "dry-run", *SMALL, f"out={tmp_path}"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, timeout=100)
+    assert result.returncode == 0, result.stderr
+    assert "libegl1" in result.stderr
+    assert json.loads((tmp_path / "report.json").read_text())["complete"]

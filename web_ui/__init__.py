@@ -1,0 +1,1 @@
+"""The operator's page: HTTP and WebSocket in front of the operator port, and nothing else."""
