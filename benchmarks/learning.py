@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import math
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +54,8 @@ class Run:
         """The run's figures; runs it unless they are there."""
         path = self.folder / "report.json"
         if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
             with (self.folder / "log.txt").open("w") as log:
                 subprocess.run(self.command(), cwd=ROOT, stdout=log, stderr=log, check=True)
         report: dict[str, Any] = json.loads(path.read_text())

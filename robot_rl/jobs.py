@@ -30,8 +30,15 @@ REPORTED_PACKAGES = ("mujoco", "torch", "numpy", "gymnasium", "ruckig", "hydra-c
 
 
 def open_folder(config: Config, verb: str) -> Path:
-    """The run's folder, made and proved writable. Raises ConfigError when it cannot be used."""
-    folder = Path(config.out or f"runs/{verb}-{config.task.name}-{config.seed}")
+    """The run's folder, made and proved writable; without `out` the first free one below `runs`.
+
+    Raises ConfigError when it cannot be written or holds another run.
+    """
+    name = f"runs/{verb}-{config.task.name}-{config.seed}"
+    names = [config.out] if config.out else [name, *(f"{name}-{k}" for k in range(2, 1000))]
+    folder = next((path for path in map(Path, names) if not _holds_a_run(path)), None)
+    if folder is None:
+        raise ConfigError(f"out={names[0]} holds a run already; give another folder, or remove it")
     probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,6 +48,10 @@ def open_folder(config: Config, verb: str) -> Path:
         raise ConfigError(f"out={folder}: {error.strerror}; choose a folder that can be written") from error
     save_config(config, folder / "config.yaml")
     return folder
+
+
+def _holds_a_run(folder: Path) -> bool:
+    return any((folder / part).exists() for part in ("report.json", "demos", "practice"))
 
 
 def open_env(config: Config, pictures: bool = False) -> PracticeEnv:

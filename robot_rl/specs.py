@@ -99,7 +99,7 @@ class ActionSpec:
         motion = np.zeros(6)
         for value, axis in zip(action, self.axes, strict=False):
             row = AXES.index(axis)
-            motion[row] = value * (self.step_m if row < 3 else self.step_rad)
+            motion[row] = float(value) * (self.step_m if row < 3 else self.step_rad)
         return motion
 
     def from_motion(self, motion: np.ndarray) -> Float32:

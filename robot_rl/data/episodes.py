@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from robot_rl.errors import ConfigError
 from robot_rl.types import Episode
 
 VERSION = 1
+UNREADABLE = (OSError, ValueError, TypeError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error)
+"""What NumPy and zipfile raise for archives that are damaged or of another kind."""
 
 
 def save_episode(episode: Episode, path: Path) -> None:
@@ -31,11 +34,11 @@ def load_episode(path: Path) -> Episode:
     Raises ConfigError when there is no such file, or it is not an episode, is of another version, or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             columns = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise ConfigError(f"no episode at {path}; give a file that demos record or train has written") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except UNREADABLE as error:
         raise ConfigError(f"{path} is not a readable episode ({error}); it is damaged or of another kind") from error
     expected = {f.name for f in fields(Episode)} | {"version"}
     if set(columns) != expected or columns.pop("version") != VERSION:

@@ -123,18 +123,19 @@ def around(rng: np.random.Generator, half_m: tuple[float, float, float]) -> Arra
 
 
 def add_floor_and_light(spec: mujoco.MjSpec) -> None:
-    """A table top at z = 0, a lamp, and a camera that looks at the cell from the side."""
-    spec.worldbody.add_light(pos=[0.3, -0.6, 1.6], dir=[0.1, 0.4, -1.0], diffuse=[0.7, 0.7, 0.7])
-    spec.worldbody.add_geom(
-        name="table",
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        size=[0.5, 0.6, 0.02],
-        pos=[0.45, 0.0, -0.02],
-        rgba=[0.42, 0.45, 0.48, 1.0],
+    """A table top at z = 0 in a bright room, a lamp, and a camera `side` that looks at the cell."""
+    world = spec.worldbody
+    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.4] * 3, [0.25] * 3
+    spec.visual.headlight.specular = [0.0] * 3
+    world.add_light(
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, dir=[-0.1, 0.5, -1.0], diffuse=[0.55] * 3, specular=[0.15] * 3
     )
-    spec.worldbody.add_camera(
-        name="side", pos=[0.95, -0.42, 0.42], xyaxes=[0.72, 0.69, 0.0, -0.36, 0.37, 0.85], fovy=45
-    )
+    add_box(world, (0.55, 0.6, 0.02), (0.4, 0.0, -0.02), (0.52, 0.55, 0.58, 1.0), name="table")
+    for size, pos in (((0.01, 3.0, 3.0), (-1.2, 0.0, 0.0)), ((3.0, 0.01, 3.0), (0.0, 1.6, 0.0))):
+        add_box(world, size, pos, (0.86, 0.88, 0.90, 1.0), contype=0, conaffinity=0)
+    eye, target = np.array([1.0, -0.55, 0.42]), np.array([0.42, 0.02, 0.13])
+    right = np.cross(target - eye, [0.0, 0.0, 1.0])
+    world.add_camera(name="side", pos=eye, xyaxes=[*right, *np.cross(right, target - eye)], fovy=42)
 
 
 def add_box(

@@ -156,6 +156,13 @@ def test_a_foreign_policy_file_is_refused_before_anything_moves(tmp_path: Path) 
     assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1
 
 
+def test_a_folder_that_holds_a_run_is_refused_and_left_alone(done: Path) -> None:
+    before = sorted(done.rglob("*"))
+    result = robot_rl("dry-run", *SMALL, f"out={done}")
+    assert result.returncode == 2 and "holds a run already" in result.stderr
+    assert sorted(done.rglob("*")) == before
+
+
 def test_a_policy_of_another_task_is_refused(done: Path) -> None:
     result = robot_rl("evaluate", "task=pick_cube", f"policy={done}/policy")
     assert result.returncode == 2 and "reach" in result.stderr
