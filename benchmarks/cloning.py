@@ -44,6 +44,7 @@ def main() -> None:
     report = {
         **score.summary(),
         "seed": config.seed,
+        "complete": len(score.rows) == config.eval_episodes,
         "expert_cycle_time_s": original["expert_cycle_time_s"],
         "corrections": corrections,
         "config": resolved(config),

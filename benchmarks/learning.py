@@ -23,10 +23,16 @@ ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "runs" / "benchmarks"
 TASKS = ("peg_insertion", "pick_cube")
 MINUTES, TRANSITIONS, SUCCESS = 10.0, 30_000, 0.95
-HARD = ("task=peg_insertion", "task.params.wall_m=0.025", "task.params.tracker_error_m=0.001", "learner.env_steps=4000")
-"""A wall to lift the peg over, and a tracker whose error is larger than the play in the hole."""
+HARD = (
+    "task=peg_insertion",
+    "task.params.wall_m=0.025",
+    "task.params.tracker_error_m=0.001",
+    "human.demos=3",
+    "learner.env_steps=5000",
+)
+"""A wall to lift the peg over, a tracker whose error is larger than the play in the hole, and three demos."""
 ARMS = {
-    "nothing": (*HARD, "human=none", "learner.bc_steps=0"),
+    "nothing": (*HARD, "human.demos=0", "human.corrections=false", "learner.bc_steps=0", "learner.random_steps=500"),
     "demos only": (*HARD, "human.corrections=false"),
     "demos + corrections": HARD,
 }
@@ -53,7 +59,7 @@ class Run:
     def report(self) -> dict[str, Any]:
         """The run's figures; runs it unless they are there."""
         path = self.folder / "report.json"
-        if not path.exists():
+        if not path.exists() or not json.loads(path.read_text())["complete"]:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
             with (self.folder / "log.txt").open("w") as log:
@@ -70,6 +76,7 @@ class Run:
 def code() -> str:
     """A hash of everything a dry run runs on."""
     files = sorted(p for room in ("robot_rl", "controllers") for p in (ROOT / room).rglob("*") if p.is_file())
+    files.append(ROOT / "benchmarks" / "cloning.py")
     digest = hashlib.sha256()
     for path in files:
         if "__pycache__" not in path.parts and "report" not in path.parts:

@@ -1,5 +1,7 @@
 """The arm's fast loop: gate, reference, impedance. The only place that makes a motor torque."""
 
+import numpy as np
+
 from controllers.gate import Gate
 from controllers.impedance import CartesianImpedance
 from controllers.kinematics import ArmModel
@@ -17,16 +19,21 @@ class ArmLoop:
         self._motion = motion
         self._impedance = impedance
         self._expires_s = 0.0
+        self._tau: Array | None = None
+        self.fault = ""
+        """Latched reason why no command is taken any more; only `reset`, by a person, clears it."""
 
     def reset(self, q_rad: Array) -> None:
         """Hold the measured pose; nothing remembered of earlier motion."""
         self._model.update(q_rad, 0.0 * q_rad)
         self._motion.reset(self._model.tcp())
         self._impedance.reset()
-        self._expires_s = 0.0
+        self._expires_s, self._tau, self.fault = 0.0, None, ""
 
     def command(self, command: PoseCommand, state: ArmState, now_s: float) -> Verdict:
         """Judge a command; pursue what is allowed until its validity runs out."""
+        if self.fault:
+            return Verdict(state.tcp, ("fault",), refused=True)
         verdict = self.gate.judge(command, state)
         if not verdict.refused:
             self._motion.aim(verdict.target)
@@ -44,8 +51,16 @@ class ArmLoop:
         return self._motion.braking
 
     def tick(self, q_rad: Array, dq_rad_s: Array, now_s: float) -> Array:
-        """(n,) joint torques in Nm for this period."""
+        """(n,) joint torques in Nm for this period.
+
+        A reading that is not finite latches a fault: the last torque stands in, and the arm brakes and holds.
+        """
+        if not (np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all()):
+            self.fault = self.fault or "joint reading not finite"
+            self.stop()
+            return np.zeros_like(q_rad) if self._tau is None else self._tau
         self._model.update(q_rad, dq_rad_s)
         if now_s > self._expires_s - 1e-9:  # not on the rounding of the clock
             self._motion.brake()
-        return self._impedance.torque_nm(self._motion.tick(), q_rad, dq_rad_s)
+        self._tau = self._impedance.torque_nm(self._motion.tick(), q_rad, dq_rad_s)
+        return self._tau

@@ -1,7 +1,8 @@
 """The one gate in front of the motors: every command passes it, whoever sent it.
 
-Order: numbers are finite and of the right shape; the sequence is new; the validity is allowed; then the
-limits in their order; then a last look. What fails the first three is refused and changes nothing.
+Order: numbers are finite and of the right shape; the sequence is new; the validity is allowed; the arm knows where
+it is; then the limits in their order; then a last look. What is refused changes nothing: the arm goes on with the
+command before, until that runs out.
 Not a certified safety function: the robot's own rated functions and the emergency stop are.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from controllers.limits import Limit, WorkspaceBox
+from controllers.pose import Pose
 from controllers.records import ArmState, PoseCommand, Verdict
 
 MAX_VALIDITY_S = 0.5
@@ -27,7 +29,7 @@ class Gate:
 
     def judge(self, command: PoseCommand, state: ArmState) -> Verdict:
         """The verdict on one command, given the measured state."""
-        refusal = self._refusal(command)
+        refusal = self._refusal(command) or ("" if _known(state) else "state_unknown")
         if refusal:
             return self._count(Verdict(state.tcp, (refusal,), refused=True))
         self._last_sequence = command.sequence
@@ -37,8 +39,9 @@ class Gate:
             if allowed is not target:
                 reasons.append(limit.name)
                 target = allowed
-        if self._box.apply(target, state) is not target and self._box.apply(state.tcp, state) is state.tcp:
-            # A later limit moved the target out again: from inside the box there is no excuse for that.
+        outside = self._box.apply(target, state) is not target
+        excused = outside and self._box.apply(state.tcp, state) is not state.tcp  # on its way back in
+        if not _finite(target) or (outside and not excused):
             return self._count(Verdict(state.tcp, (*reasons, "final_check"), refused=True))
         return self._count(Verdict(target, tuple(reasons)))
 
@@ -46,7 +49,7 @@ class Gate:
         position, quat = command.target.position_m, command.target.quat_wxyz
         if np.shape(position) != (3,) or np.shape(quat) != (4,):
             return "shape"
-        if not (np.all(np.isfinite(position)) and abs(float(quat @ quat) - 1.0) < 1e-3):
+        if not (_finite(command.target) and abs(float(quat @ quat) - 1.0) < 1e-3):
             return "not_finite_or_not_unit"
         if not command.sequence > self._last_sequence:
             return "sequence"
@@ -58,3 +61,11 @@ class Gate:
         for reason in verdict.reasons:
             self.counts[reason] = self.counts.get(reason, 0) + 1
         return verdict
+
+
+def _finite(pose: Pose) -> bool:
+    return bool(np.isfinite(pose.position_m).all() and np.isfinite(pose.quat_wxyz).all())
+
+
+def _known(state: ArmState) -> bool:
+    return _finite(state.tcp) and bool(np.isfinite(state.q_rad).all())

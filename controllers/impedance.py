@@ -25,7 +25,7 @@ class ImpedanceGains:
     damping_ns_m: float
     rotational_damping_nms_rad: float
     force_limit_n: float = 40.0
-    """Largest force of spring and damper together, per axis of the base frame."""
+    """Largest force of spring and damper together."""
     torque_limit_nm: float = 8.0
     posture_nm_rad: float = 10.0
     torque_rate_nm_s: float = 1000.0
@@ -46,7 +46,7 @@ class CartesianImpedance:
         self._stiffness = np.repeat([g.stiffness_n_m, g.rotational_stiffness_nm_rad], 3)
         self._damping = np.repeat([g.damping_ns_m, g.rotational_damping_nms_rad], 3)
         self._clip = np.repeat([g.clip_m, g.clip_rad], 3)
-        self._wrench_limit = np.repeat([g.force_limit_n, g.torque_limit_nm], 3)
+        self._force_limit, self._torque_limit = g.force_limit_n, g.torque_limit_nm
         self._posture_k, self._posture_d = g.posture_nm_rad, 2.0 * np.sqrt(g.posture_nm_rad)
         self._posture = np.array(posture_rad)
         self._tau_max = limits.tau_max_nm
@@ -71,7 +71,8 @@ class CartesianImpedance:
         np.clip(error, -self._clip, self._clip, out=error)
         rate[:3], rate[3:] = reference.linear_m_s, reference.angular_rad_s
         wrench = self._stiffness * error + self._damping * (rate - jac @ dq_rad_s)
-        np.clip(wrench, -self._wrench_limit, self._wrench_limit, out=wrench)
+        wrench[:3] *= self._force_limit / max(self._force_limit, float(np.linalg.norm(wrench[:3])))
+        wrench[3:] *= self._torque_limit / max(self._torque_limit, float(np.linalg.norm(wrench[3:])))
         posture = self._posture_k * (self._posture - q_rad) - self._posture_d * dq_rad_s
         spare = jac.T @ np.linalg.solve(jac @ jac.T + self._regular, jac @ posture)
         too_fast = dq_rad_s - np.clip(dq_rad_s, -self._brake_at, self._brake_at)

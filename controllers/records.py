@@ -45,7 +45,7 @@ class Verdict:
     """What the gate made of a command."""
 
     target: Pose
-    """What the arm will pursue: the command, a limited version of it, or (refused) the present reference."""
+    """What the arm will pursue: the command or a limited version of it; when refused, the measured pose."""
     reasons: tuple[str, ...] = ()
     """Names of the limits that acted, in order."""
     refused: bool = False

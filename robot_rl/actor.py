@@ -17,6 +17,8 @@ class PracticeEnv(Protocol):
     state_spec: StateSpec
     action_names: tuple[str, ...]
     has_gripper: bool
+    has_success: bool
+    """Episodes either succeed or not; otherwise only their return counts."""
     action_space: gymnasium.Space[Any]
 
     def reset(self, *, seed: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]: ...

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 
 from rich.console import Console
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("MUJOCO_GL", "egl")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         OUT.print(USAGE, markup=False)
         return 0
@@ -53,16 +55,17 @@ def main(arguments: list[str] | None = None) -> int:
         config = load_config(overrides)
         from robot_rl import jobs  # torch and MuJoCo load only for a request that is right
 
-        OUT.print(getattr(jobs, VERBS[verb])(config), markup=False)
-        return 0
+        outcome = getattr(jobs, VERBS[verb])(config)
+        OUT.print(outcome.text, markup=False)
+        return 0 if outcome.complete else 130
     except ConfigError as error:
         ERR.print(f"robot-rl: {error}", markup=False)
         return 2
-    except RobotRLError as error:
+    except (RobotRLError, OSError) as error:
         ERR.print(f"robot-rl: {error}", markup=False)
         return 1
     except KeyboardInterrupt:
-        ERR.print("robot-rl: interrupted")
+        ERR.print("robot-rl: interrupted; what was recorded so far is kept")
         return 130
 
 

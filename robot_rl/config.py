@@ -32,13 +32,15 @@ class SafetyConfig:
     """Limits of the gate; the arm's own joint limits come from its table in `controllers/models`."""
 
     max_speed_m_s: float = 0.25
+    """Speed and accelerations are those of the reference, per axis of the base frame."""
     max_acceleration_m_s2: float = 2.5
     max_rotation_rad_s: float = 1.0
     max_rotation_acceleration_rad_s2: float = 10.0
     joint_margin_rad: float = 0.05
     """Distance kept from each joint limit."""
     force_limit_n: float = 40.0
-    """Stiffness x reference clip must stay below this (checked at load)."""
+    """Largest force of the impedance law; stiffness x clip must stay below it (checked at load).
+    Impacts add the arm's momentum: the report shows the largest force measured."""
     stiffness_n_m: float = 2000.0
     rotational_stiffness_nm_rad: float = 100.0
     damping_ns_m: float = 200.0
@@ -93,6 +95,8 @@ class LearnerConfig:
     """By how much a demonstrated gripper choice must be worth more than the others (0: no such term)."""
     bc_steps: int = 2000
     """Cloning steps on the demos before reinforcement learning (0: none); all steps for `bc`."""
+    head_start: int = 1000
+    """Critic updates before the actor's first: untrained critics would lead it away from what it has cloned."""
     imitation_weight: float = 0.5
     """How strongly the actor is held to demos and corrections at first, against Q of order 1 (0: not at all)."""
     imitation_half_life: float = 8000.0

@@ -52,6 +52,7 @@ RESET_STEP = 0.6
 class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
     """One task on one robot."""
 
+    has_success = True
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 (gymnasium's own declaration)
 
     def __init__(
@@ -97,6 +98,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         Raises HardwareError when it does not arrive.
         """
         super().reset(seed=seed)
+        self._steps = self._max_steps
         start = self.scene.reset(self.np_random)
         if self.gripper:
             self.gripper.command(closing=False)
@@ -134,6 +136,8 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
             "duration_s": round(self.clock.now_s() - started_s, 6),
         }
         truncated = not success and self._steps >= self._max_steps
+        if success:
+            self._steps = self._max_steps
         return self._observation(self.reading), float(success), success, truncated, info
 
     def render(self) -> NDArray[np.uint8] | None:
@@ -186,8 +190,8 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         return self.arm.command(PoseCommand(target, self._sequence, valid_for_s=2 * self._period_s))
 
     def _grip(self, action: Float32) -> bool:
-        """Pass on the gripper's part of an action; True when it changes what the gripper is told."""
-        if not self.gripper or not self.action_spec.gripper or abs(action[-1]) < 1 / 3:
+        """Pass on the gripper's part of an action, one of -1, 0, 1; True when it changes what the gripper is told."""
+        if not self.gripper or not self.has_gripper or action[-1] == 0:
             return False
         closing = bool(action[-1] < 0)
         changed = closing != self.reading.gripper.closing  # type: ignore[union-attr]
@@ -221,7 +225,10 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
             raise NonFiniteError(f"action is {action.tolist()}: every entry must be finite; nothing was moved")
         if self._steps >= self._max_steps:
             raise HardwareError("no episode is under way; call reset() first")
-        return np.clip(action, -1.0, 1.0)
+        action = np.clip(action, -1.0, 1.0)
+        if self.has_gripper:
+            action[-1] = np.sign(action[-1]) * (abs(action[-1]) > 1 / 3)
+        return action
 
 
 def _arrived(state: ArmState, goal: Pose) -> bool:

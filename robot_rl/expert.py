@@ -87,19 +87,24 @@ class ScriptedHuman:
         """An action while the human holds the robot, else None."""
         remaining = self._task.waypoint(reading).remaining_m
         if self._hold_steps > 0:
-            self._hold_steps -= 1
-            if self._hold_steps == 0:
-                self._watch_from(remaining)
-            return self._expert.act(reading)
+            return self._hold(reading, remaining)
         if self._react_in is None and self._in_trouble(remaining):
             self._react_in = round(float(self._rng.uniform(*self._reaction_s)) / self._period_s)
-        if self._react_in is not None:
-            if self._react_in <= 0:
-                self._react_in = None
-                self._hold_steps = round(self._config.max_takeover_s / self._period_s)
-            else:
-                self._react_in -= 1
-        return None
+        if self._react_in is None:
+            return None
+        if self._react_in > 0:
+            self._react_in -= 1
+            return None
+        self._react_in = None
+        self._hold_steps = round(self._config.max_takeover_s / self._period_s)
+        return self._hold(reading, remaining)
+
+    def _hold(self, reading: Reading, remaining: float) -> Float32:
+        """One step of correction; the last one starts the watch anew."""
+        self._hold_steps -= 1
+        if self._hold_steps <= 0:
+            self._watch_from(remaining)
+        return self._expert.act(reading)
 
     def _in_trouble(self, remaining: float) -> bool:
         if remaining < self._best_m - self.PROGRESS_M:

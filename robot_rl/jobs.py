@@ -3,6 +3,7 @@
 import logging
 import platform
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,11 @@ def open_folder(config: Config, verb: str) -> Path:
         probe.unlink()
     except OSError as error:
         raise ConfigError(f"out={folder}: {error.strerror}; choose a folder that can be written") from error
-    save_config(config, folder / "config.yaml")
     return folder
 
 
 def _holds_a_run(folder: Path) -> bool:
-    return any((folder / part).exists() for part in ("report.json", "demos", "practice"))
+    return any((folder / part).exists() for part in ("report.json", "config.yaml", "demos", "practice", "policy"))
 
 
 def open_env(config: Config, pictures: bool = False) -> PracticeEnv:
@@ -71,6 +71,16 @@ def open_env(config: Config, pictures: bool = False) -> PracticeEnv:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended."""
+
+    text: str
+    """What to tell the user"""
+    complete: bool = True
+    """False: interrupted, with what there was"""
+
+
+@dataclass(frozen=True, slots=True)
 class Trained:
     """What training leaves behind."""
 
@@ -79,12 +89,12 @@ class Trained:
     practice: Practice
 
 
-def dry_run(config: Config) -> str:
+def dry_run(config: Config) -> Outcome:
     """Demos, training with corrections, scoring, report."""
     return _train_and_report(config, "dry-run", config.eval_episodes)
 
 
-def train(config: Config) -> str:
+def train(config: Config) -> Outcome:
     """Demos and training; scoring is left to `evaluate`."""
     return _train_and_report(config, "train", 0)
 
@@ -99,70 +109,73 @@ def _learn(config: Config, env: PracticeEnv, folder: Path, progress: Progress) -
             learner.add_demo(episode)
         learner.clone(config.learner.bc_steps)
     practice = Practice(env, learner, config, progress)
-    practice.run(lambda episode: save_episode(episode, folder / "practice" / f"{len(practice.rows):05d}.npz"))
-    policy = learner.policy()
-    save_policy(policy, folder / "policy")
+    try:
+        practice.run(lambda episode: save_episode(episode, folder / "practice" / f"{len(practice.rows):05d}.npz"))
+    finally:  # a robot that fails at the last step must not cost the policy
+        policy = learner.policy()
+        save_policy(policy, folder / "policy")
     return Trained(policy, demos, practice)
 
 
-def _train_and_report(config: Config, verb: str, episodes: int) -> str:
+def _train_and_report(config: Config, verb: str, episodes: int) -> Outcome:
     folder = open_folder(config, verb)
     clock, progress = MonotonicClock(), Progress(config.learner.env_steps)
     started_s = clock.now_s()
     env = open_env(config, pictures=True)
     try:
+        save_config(config, folder / "config.yaml")
         with progress:
             trained = _learn(config, env, folder, progress)
             score = _score(env, trained.policy, episodes if trained.practice.complete else 0, progress)
         report = {
             **_facts(config, env),
-            **score.summary(),
+            **_summary(score, env),
             **_training_facts(trained),
             "wall_s": clock.now_s() - started_s,
             "complete": trained.practice.complete and len(score.rows) == episodes,
         }
-        strips = _strips(env, trained.policy, score)
-        return _done(report, write_report(folder, report, trained.practice.rows, list(score.rows), strips))
+        return _write(folder, report, env, trained.policy, score, trained.practice.rows)
     finally:
         env.close()
 
 
-def evaluate(config: Config) -> str:
+def evaluate(config: Config) -> Outcome:
     """Score the policy in the folder `config.policy`."""
     if not config.policy:
         raise ConfigError("evaluate needs policy=FOLDER, a folder saved by train or dry-run")
     policy = load_policy(config.policy)
     env = open_env(config, pictures=True)
     try:
-        policy.check_fits(env.state_spec.names, env.state_spec.size, len(env.action_names))
+        policy.check_fits(env.state_spec.names, env.action_names)
         folder = open_folder(config, "evaluate")
+        save_config(config, folder / "config.yaml")
         with Progress(config.eval_episodes) as progress:
             score = _score(env, policy, config.eval_episodes, progress)
         complete = len(score.rows) == config.eval_episodes
-        report = {**_facts(config, env), **score.summary(), "complete": complete}
-        return _done(report, write_report(folder, report, [], list(score.rows), _strips(env, policy, score)))
+        report = {**_facts(config, env), **_summary(score, env), "complete": complete}
+        return _write(folder, report, env, policy, score, [])
     finally:
         env.close()
 
 
-def record(config: Config) -> str:
+def record(config: Config) -> Outcome:
     """Record scripted demonstrations."""
     folder = open_folder(config, "demos")
     env = make_env(config)
     try:
         with Progress(config.human.demos) as progress:
             demos = record_demos(env, config, folder / "demos", progress)
-        return f"{len(demos.episodes)} demonstrations of {demos.tried} tries in {folder / 'demos'}"
+        return Outcome(f"{len(demos.episodes)} demonstrations of {demos.tried} tries in {folder / 'demos'}")
     finally:
         env.close()
 
 
-def replay(config: Config) -> str:
+def replay(config: Config) -> Outcome:
     """Repeat a recorded episode's executed actions in simulation and compare the states with the record."""
     if not config.episode:
         raise ConfigError("replay needs episode=FILE, a file that demos record or train has written")
     episode = load_episode(Path(config.episode))
-    env = make_env(config)
+    env = make_env(changed(config, task=changed(config.task, max_steps=len(episode))))
     try:
         shape = (env.state_spec.size, len(env.action_names))
         if (episode.observations.shape[1], episode.actions.shape[1]) != shape:
@@ -176,7 +189,8 @@ def replay(config: Config) -> str:
             observation, _, success, _, _ = env.step(action)
             worst = max(worst, abs(observation["state"] - recorded).max())
         outcome = "success" if success else "no success"
-        return f"{len(episode)} steps replayed, {outcome}; largest state difference from the record {worst:.2e}"
+        said = f"{len(episode)} steps replayed, {outcome}; largest state difference from the record {worst:.2e}"
+        return Outcome(said)
     finally:
         env.close()
 
@@ -190,16 +204,39 @@ def _score(env: PracticeEnv, policy: Policy, episodes: int, progress: Progress) 
     )
 
 
-def _done(report: dict[str, Any], page: Path) -> str:
-    """The closing lines of a job."""
+def _summary(score: Score, env: PracticeEnv) -> dict[str, Any]:
+    """The score; without success figures for an environment that has only returns."""
+    summary = score.summary()
+    if not env.has_success:
+        summary |= dict.fromkeys(("success_rate", "success_ci95", "cycle_time_s"))
+    return summary
+
+
+def _write(
+    folder: Path, report: dict[str, Any], env: PracticeEnv, policy: Policy, score: Score, rows: list[dict[str, Any]]
+) -> Outcome:
+    """The report at once, then again with pictures: drawing them may be interrupted."""
+    page = write_report(folder, report, rows, list(score.rows), [])
+    try:
+        strips = _strips(env, policy, score)
+        write_report(folder, report, rows, list(score.rows), strips)
+    except KeyboardInterrupt:
+        log.warning("interrupted: the report is complete but for its pictures")
+    return Outcome(f"{_headline(report)}report: {page}", report["complete"])
+
+
+def _headline(report: dict[str, Any]) -> str:
+    """The result in a line, or nothing where nothing was scored."""
     if not report["episodes"]:
-        return f"report: {page}"
+        return ""
+    if report["success_rate"] is None:
+        return f"mean return {report['return_mean']:.4g} over {report['episodes']} episodes\n"
     low, high = report["success_ci95"]
     time_s, expert_s = report["cycle_time_s"], report.get("expert_cycle_time_s")
     cycle = f", cycle time {time_s:.1f} s" if time_s else ""
     against = f" (expert {expert_s:.1f} s)" if expert_s and time_s else ""
     rate = f"success {report['success_rate']:.0%} of {report['episodes']} episodes [{low:.0%}, {high:.0%}]"
-    return f"{rate}{cycle}{against}\nreport: {page}"
+    return f"{rate}{cycle}{against}\n"
 
 
 def _strips(env: PracticeEnv, policy: Policy, score: Score) -> list[Any]:
@@ -218,6 +255,7 @@ def _facts(config: Config, env: PracticeEnv) -> dict[str, Any]:
         world = env.scene.world
         facts["limit_breaches"] = sum(world.breaches.values())
         facts["limit_breaches_by_kind"] = dict(world.breaches)
+        facts["max_contact_force_n"] = round(world.max_force_n, 1)
         facts["mujoco_warnings"] = int(world.data.warning.number.sum())
         facts["gate_actions"] = dict(world.loop.gate.counts)
     return facts
@@ -247,7 +285,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def check(config: Config) -> str:
+def check(config: Config) -> Outcome:
     """What this machine can do. Raises RobotRLError when something needed is missing."""
     findings = find_out(config)
     marks = {(True, True): "ok", (True, False): "ok", (False, True): "MISSING", (False, False): "not here"}
@@ -255,4 +293,4 @@ def check(config: Config) -> str:
     missing = [f.part for f in findings if f.needed and not f.works]
     if missing:
         raise RobotRLError("\n".join([*lines, f"the dry run cannot work without: {', '.join(missing)}"]))
-    return "\n".join(lines)
+    return Outcome("\n".join(lines))

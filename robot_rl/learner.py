@@ -36,8 +36,8 @@ class Learner:
 
     def clone(self, steps: int) -> None:
         """Imitate demos and corrections for `steps` updates."""
-        for _ in range(steps // CLONE_BLOCK):
-            self.agent.clone(self._sampler.sample(CLONE_BLOCK))
+        for done in range(0, steps, CLONE_BLOCK):
+            self.agent.clone(self._sampler.sample(min(CLONE_BLOCK, steps - done)))
 
     def observe(self, step: Step) -> None:
         """Take in one step of practice, a correction into both halves, and learn from the whole."""

@@ -33,7 +33,14 @@ class SimScene:
 
     def reset(self, rng: np.random.Generator) -> Pose:
         self.world.reset(self._q_home, self.task.opening_m)
-        return self.task.reset(self.world, rng)
+        start = self.task.reset(self.world, rng)
+        low, high = self.task.workspace.low_m, self.task.workspace.high_m
+        if not ((start.position_m >= low) & (start.position_m <= high)).all():
+            raise ConfigError(
+                f"task {self.task.name} starts at {np.round(start.position_m, 3).tolist()} m, outside its workspace "
+                f"{low} .. {high} m; lower its ranges in task.params"
+            )
+        return start
 
 
 def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> RobotEnv:
@@ -52,7 +59,13 @@ def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> 
     limits, box = arm_limits(robot.model), WorkspaceBox(frozen(task.workspace.low_m), frozen(task.workspace.high_m))
     loop = _arm_loop(own, config.safety, limits, box, task, robot.control_hz, q_home)
     task.build(spec)
-    world = SimWorld(spec.compile(), loop, limits, box, robot.control_hz, robot.realtime)
+    spec.visual.global_.offwidth = spec.visual.global_.offheight = max(640, robot.image_size)
+    try:
+        model = spec.compile()
+    except ValueError as error:
+        cause = " ".join(str(error).split())
+        raise ConfigError(f"task {task.name} cannot be built as configured: {cause}; check task.params") from error
+    world = SimWorld(model, loop, limits, box, robot.control_hz, robot.realtime)
     world.reset(q_home, task.opening_m)
     if not config.headless:
         SimWindow(world)

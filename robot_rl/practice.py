@@ -20,9 +20,9 @@ from robot_rl.learner import Learner
 from robot_rl.progress import Progress
 from robot_rl.types import Episode, Float32, Source
 
-DEMO_SEED, PRACTICE_SEED = 0, 100_000
+DEMO_SEED, PRACTICE_SEED = 1, 100_000
 SEEDS_PER_RUN = 1_000_000
-"""Seeds of a run lie in [seed, seed + 1) times this, all below the scoring seeds."""
+"""Environment seeds of a run lie in [seed + 1, seed + 2) times this: apart from other runs and from scoring."""
 RECENT = 20
 
 
@@ -55,7 +55,7 @@ def record_demos(env: RobotEnv, config: Config, folder: Path, progress: Progress
                 "the task as configured is too hard for it; relax task.params or raise task.max_steps"
             )
         expert.new_episode()
-        seed = config.seed * SEEDS_PER_RUN + DEMO_SEED + tried
+        seed = (config.seed + 1) * SEEDS_PER_RUN + DEMO_SEED + tried
         episode = run_episode(env, seed, lambda _: Choice(expert.act(env.reading), Source.SCRIPT))
         tried += 1
         if episode.success:
@@ -89,7 +89,7 @@ class Practice:
             while self.learner.env_steps < budget:
                 if human:
                     human.new_episode()
-                seed = self.config.seed * SEEDS_PER_RUN + PRACTICE_SEED + len(self.rows)
+                seed = (self.config.seed + 1) * SEEDS_PER_RUN + PRACTICE_SEED + len(self.rows)
                 episode = run_episode(self.env, seed, lambda state: self._choose(state, human), self._step)
                 self.rows.append(self._row(episode, self._clock.now_s() - start_s))
                 on_episode(episode)
@@ -129,7 +129,7 @@ class Practice:
         share = float(np.mean(episode.sources == Source.HUMAN))
         self._recent.append(episode.success and share == 0.0)
         learner, figures = self.learner, self.learner.figures()
-        practised = max(1, learner.env_steps - self.config.learner.start_steps + 1)
+        practised = max(1, learner.env_steps - max(1, self.config.learner.start_steps) + 1)
         return {
             "env_steps": learner.env_steps,
             "episode": len(self.rows),

@@ -18,23 +18,31 @@ ABOVE_ZERO = (
     "safety.force_limit_n",
     "safety.stiffness_n_m",
     "safety.rotational_stiffness_nm_rad",
+    "safety.damping_ns_m",
+    "safety.rotational_damping_nms_rad",
     "safety.clip_m",
     "safety.clip_rad",
     "learner.learning_rate",
     "learner.initial_temperature",
+    "learner.imitation_half_life",
     "human.patience_s",
     "human.max_takeover_s",
 )
 AT_LEAST = {
     "robot.image_size": 16,
+    "robot.control_hz": 200,
+    "robot.policy_hz": 4,
     "safety.joint_margin_rad": 0,
-    "task.max_steps": 1,
+    "task.max_steps": 0,
     "learner.critics": 1,
     "learner.target_subset": 1,
     "learner.batch_size": 1,
     "learner.utd": 1,
     "learner.actor_every": 1,
     "learner.gripper_penalty": 0,
+    "learner.gripper_margin": 0,
+    "learner.imitation_weight": 0,
+    "learner.head_start": 0,
     "learner.bc_steps": 0,
     "learner.random_steps": 0,
     "learner.start_steps": 0,
@@ -47,12 +55,22 @@ AT_LEAST = {
 }
 SHARES = ("learner.demo_ratio", "learner.gripper_epsilon")
 AT_MOST = {
+    "robot.image_size": 2048,
+    "learner.capacity": 10_000_000,
+    "learner.batch_size": 65_536,
+    "learner.critics": 100,
+    "learner.threads": 256,
+    "seed": 2**31 - 1,
+    "eval_episodes": 999_999,
+    "safety.max_acceleration_m_s2": 13.0,
+    "safety.max_rotation_rad_s": 2.5,
+    "safety.max_rotation_acceleration_rad_s2": 25.0,
     "safety.clip_m": 0.1,
     "safety.clip_rad": math.pi,
     "safety.max_speed_m_s": 3.0,
     "safety.joint_margin_rad": 1.0,
 }
-"""Larger values are a mistake of unit more often than a wish."""
+"""Larger values are a mistake, of unit often, more than a wish. Motion: the Panda's own limits (Franka's table)."""
 LARGEST_PARAM_M = 2.0
 """No length on a table top is longer."""
 
@@ -77,7 +95,8 @@ def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def _check_ranges(values: dict[str, Any]) -> None:
     params = {f"task.params.{name}": value for name, value in values["task.params"].items()}
     for key, value in (values | params).items():
-        if isinstance(value, float) and not math.isfinite(value):
+        numbers = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, float)]
+        if not all(map(math.isfinite, numbers)):
             raise ConfigError(f"{key}={value} is not a finite number")
     for key in ABOVE_ZERO:
         _require(values[key] > 0, key, values[key], "above 0")
@@ -89,13 +108,18 @@ def _check_ranges(values: dict[str, Any]) -> None:
     _require(0 < values["learner.tau"] <= 1, "learner.tau", values["learner.tau"], "above 0, at most 1")
     _require(values["learner.name"] in ("rlpd", "bc"), "learner.name", values["learner.name"], "rlpd or bc")
     hidden = values["learner.hidden"]
-    _require(hidden and min(hidden) >= 1, "learner.hidden", hidden, "layer widths of 1 or more, such as [256,256]")
+    good = hidden and min(hidden) >= 1 and max(hidden) <= 4096
+    _require(good, "learner.hidden", hidden, "layer widths from 1 to 4096, such as [256,256]")
+    cameras = values["robot.cameras"]
+    _require(len(set(cameras)) == len(cameras), "robot.cameras", cameras, "each name once")
+    _require(values["robot.driver"] == "sim", "robot.driver", values["robot.driver"], "sim (others are not built yet)")
 
 
 def _check_units(config: Config) -> None:
     values = dict(leaves(config))
     for key, high in AT_MOST.items():
-        _require(values[key] <= high, key, values[key], f"at most {high:g} ({_unit(key)}?)")
+        unit = _unit(key)
+        _require(values[key] <= high, key, values[key], f"at most {high:g}" + (f" ({unit}?)" if unit else ""))
     for name, value in config.task.params.items():
         if isinstance(value, (int, float)) and name.endswith("_m"):
             _require(
@@ -107,7 +131,8 @@ def _check_units(config: Config) -> None:
 
 
 def _unit(key: str) -> str:
-    return "radians" if key.endswith("_rad") else "metres per second" if key.endswith("_m_s") else "metres"
+    units = {"_rad_s": "radians per second", "_rad": "radians", "_m_s": "metres per second", "_m": "metres"}
+    return next((unit for end, unit in units.items() if key.endswith(end)), "")
 
 
 def _check_relations(config: Config) -> None:
@@ -139,6 +164,12 @@ def _check_relations(config: Config) -> None:
         low_high,
         "two times in order, such as [0.3,0.5]",
     )
+    gymnasium = config.task.name == "gymnasium"
+    if gymnasium and (human.demos or human.corrections or learner.name == "bc"):
+        raise ConfigError("task=gymnasium has nobody who demonstrates or corrects; use human=none learner=rlpd")
+    _require(config.task.max_steps >= 1 or gymnasium, "task.max_steps", config.task.max_steps, "1 or more")
+    if learner.name == "bc" and learner.demo_ratio == 0:
+        raise ConfigError("learner=bc learns from demos only, but learner.demo_ratio=0; set learner.demo_ratio=0.5")
     if learner.name == "bc" and human.demos == 0:
         raise ConfigError("learner=bc learns from demos only, but human.demos=0; set human.demos=20")
     if config.task.name == "gymnasium" and not config.task.id:

@@ -12,6 +12,8 @@ from robot_rl.errors import ConfigError
 from robot_rl.types import Episode
 
 VERSION = 1
+MATRICES = ("observations", "actions", "requested")
+PER_STEP = (*MATRICES, "rewards", "sources", "gripper_changed")
 UNREADABLE = (OSError, ValueError, TypeError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error)
 """What NumPy and zipfile raise for archives that are damaged or of another kind."""
 
@@ -43,5 +45,11 @@ def load_episode(path: Path) -> Episode:
     expected = {f.name for f in fields(Episode)} | {"version"}
     if set(columns) != expected or columns.pop("version") != VERSION:
         raise ConfigError(f"{path} is not an episode of version {VERSION}; record it again")
+    steps, lengths = len(columns["rewards"]), {n: np.shape(columns[n]) for n in PER_STEP}
+    wrong = [name for name, shape in lengths.items() if shape[:1] != (steps + (name == "observations"),)]
+    wrong += [name for name in PER_STEP if not np.isfinite(columns[name]).all()]
+    wrong += [name for name in MATRICES if columns[name].ndim != 2]
+    if wrong or not steps:
+        raise ConfigError(f"{path}: {', '.join(sorted(set(wrong))) or 'no step'} cannot be used; record it again")
     scalars = {name: value.item() for name, value in columns.items() if value.ndim == 0}
     return Episode(**(columns | scalars))

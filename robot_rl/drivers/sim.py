@@ -6,7 +6,7 @@ import numpy as np
 from controllers.pose import Array, Pose, frozen, quat_conj, quat_rotate
 from controllers.records import ArmState, PoseCommand, Verdict
 from robot_rl.drivers.sim_world import SimWorld
-from robot_rl.errors import ConfigError, HardwareError
+from robot_rl.errors import ConfigError, FaultError, HardwareError
 from robot_rl.hardware import Frame, GripperState
 
 LEAN = (
@@ -32,6 +32,8 @@ class SimArm:
     def read(self) -> ArmState:
         if self._closed:
             raise HardwareError("the arm is closed; open it anew to read it")
+        if self._world.loop.fault:
+            raise FaultError(f"the arm has stopped: {self._world.loop.fault}; find the cause, then reset the cell")
         world, n = self._world, self._joints
         data = world.data
         quat = np.zeros(4)
@@ -50,7 +52,8 @@ class SimArm:
         )
 
     def command(self, command: PoseCommand) -> Verdict:
-        return self._world.loop.command(command, self.read(), self._world.now_s())
+        state = self.read()
+        return self._world.loop.command(command, state, self._world.now_s())
 
     def stop(self) -> None:
         self._world.loop.stop()
@@ -94,6 +97,8 @@ class SimGripper:
         )
 
     def command(self, closing: bool) -> None:
+        if self._closed:
+            raise HardwareError("the gripper is closed; open it anew to move it")
         self._world.data.actuator("gripper").ctrl[0] = 0.0 if closing else self.OPEN_M
 
     def close(self) -> None:
@@ -134,7 +139,7 @@ def open_renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Rend
     """An off-screen renderer. Raises HardwareError, naming the missing package, where none can be had."""
     try:
         return mujoco.Renderer(model, height, width)
-    except (RuntimeError, ImportError, AttributeError, mujoco.FatalError) as error:
+    except (RuntimeError, ImportError, AttributeError, ValueError, mujoco.FatalError) as error:
         raise HardwareError(
             f"no off-screen rendering here ({error}); on Debian or Ubuntu: apt install libegl1 libgl1-mesa-dri, "
             "then set MUJOCO_GL=egl"

@@ -50,6 +50,10 @@ class SimWorld:
         self._wrist_gain = 1.0 - np.exp(-2 * np.pi * WRIST_CUTOFF_HZ * self._period_s)
         self.wrist = np.zeros(6)
         """Force then torque that the arm exerts on the hand, hand frame, filtered."""
+        self._hand_axes = self.data.body("hand").xmat.reshape(3, 3)
+        self._hand_weight_n = model.body_subtreemass[model.body("hand").id] * model.opt.gravity
+        self.max_force_n = 0.0
+        """Largest filtered contact force on the tool so far."""
         self._wall_start_s = time.monotonic() if realtime else None
         self.breaches: dict[str, int] = {}
         self.watcher: Callable[[], None] = lambda: None
@@ -113,9 +117,14 @@ class SimWorld:
         mujoco.mj_step(self.model, data, self._substeps)
         self._ticks += 1
         self.wrist += self._wrist_gain * (self._wrist_raw - self.wrist)
+        self.max_force_n = max(self.max_force_n, self._contact_force_n())
         self._check(before_s)
         if self._wall_start_s is not None:
             time.sleep(max(0.0, self._wall_start_s + self.now_s() - time.monotonic()))
+
+    def _contact_force_n(self) -> float:
+        """What is left of the wrist's reading beside the weight of the hand."""
+        return float(np.linalg.norm(self.wrist[:3] + self._hand_weight_n @ self._hand_axes))
 
     def _check(self, before_s: float) -> None:
         data, n, limits = self.data, self._joints, self._limits

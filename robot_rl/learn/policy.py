@@ -87,7 +87,7 @@ class Policy:
         )
         return Policy(meta, self.state_scale.copy(), actor, gripper or None)
 
-    def check_fits(self, state_names: Sequence[str], observation_dim: int, action_dim: int) -> None:
+    def check_fits(self, state_names: Sequence[str], action_names: Sequence[str]) -> None:
         """Refuse a robot or task this policy was not made for.
 
         Raises:
@@ -98,11 +98,10 @@ class Policy:
                 f"the policy observes {list(self.meta.state_names)}, this task offers {list(state_names)}; "
                 f"use a policy trained for this task (this one: {self.meta.task})"
             )
-        if (observation_dim, action_dim) != (self.observation_dim, self.action_dim):
+        if tuple(action_names) != self.meta.action_names:
             raise PolicyError(
-                f"the policy maps {self.observation_dim} numbers to {self.action_dim}, this task "
-                f"{observation_dim} to {action_dim}; use a policy trained for this task (this one: "
-                f"{self.meta.task})"
+                f"the policy drives {list(self.meta.action_names)}, this task {list(action_names)}; "
+                f"use a policy trained for this task (this one: {self.meta.task})"
             )
 
 

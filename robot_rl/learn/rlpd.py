@@ -54,7 +54,7 @@ class RlpdAgent(Agent):
             if self.gripper:
                 record |= self.gripper.update(batch, block.online)
             self.updates += 1
-            if self.updates % self.config.actor_every == 0:
+            if self.updates > self.config.head_start and self.updates % self.config.actor_every == 0:
                 record |= self._update_actor(batch.x, batch.action[block.online :])
             records.append(record)
         return self.report(records)

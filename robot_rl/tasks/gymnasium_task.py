@@ -15,13 +15,13 @@ from robot_rl.types import Float32
 class GymnasiumEnv(gymnasium.Wrapper[dict[str, Any], Float32, Any, Any]):
     """Observations as {"state": (n,)}, actions in [-1, 1], and the info that the actor expects."""
 
-    has_gripper = False
+    has_gripper = has_success = False
 
     def __init__(self, config: TaskConfig, render: bool = False) -> None:
         """Raises ConfigError for an unknown id or spaces the learner cannot use."""
         try:
             env = gymnasium.make(
-                config.id, max_episode_steps=config.max_steps, render_mode="rgb_array" if render else None
+                config.id, max_episode_steps=config.max_steps or None, render_mode="rgb_array" if render else None
             )
         except (gymnasium.error.Error, ImportError) as error:
             raise ConfigError(f"task.id={config.id!r} cannot be made: {error}") from error

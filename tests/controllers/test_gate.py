@@ -9,7 +9,7 @@ from controllers.gate import Gate
 from controllers.limits import JointMargin, PoseStep, WorkspaceBox
 from controllers.models import arm_limits, home_q
 from controllers.pose import Pose, quat_from_rotvec, quat_mul, rotation_between_rad
-from controllers.records import PoseCommand
+from controllers.records import ArmState, PoseCommand
 from tests.controllers.parts import DOWN, arm_model, state_at
 
 HERE = Pose.of([0.45, 0.0, 0.3], DOWN)
@@ -106,3 +106,30 @@ def test_a_joint_in_its_margin_is_not_driven_deeper_but_may_leave() -> None:
 def test_a_box_with_low_above_high_is_refused() -> None:
     with pytest.raises(ValueError, match="below its high"):
         WorkspaceBox(HIGH, LOW)
+
+
+class Sideways:
+    """A limit with a fault: it pushes every target out of the box, or into nowhere."""
+
+    name = "sideways"
+
+    def __init__(self, x_m: float) -> None:
+        self.x_m = x_m
+
+    def apply(self, target: Pose, state: ArmState) -> Pose:
+        return Pose.of([self.x_m, 0.0, 0.3], DOWN)
+
+
+@pytest.mark.parametrize("x_m", [0.9, float("nan"), float("inf")])
+def test_the_last_look_stops_what_a_faulty_limit_let_through(x_m: float) -> None:
+    gate = Gate(WorkspaceBox(LOW, HIGH), (Sideways(x_m),))
+    verdict = gate.judge(PoseCommand(HERE, 1), state_at(HERE))
+    assert verdict.refused and verdict.reasons[-1] == "final_check"
+
+
+@pytest.mark.parametrize("field", ["tcp", "q_rad"])
+def test_an_arm_that_does_not_know_where_it_is_takes_no_command(field: str) -> None:
+    lost = {"tcp": Pose(np.full(3, np.nan), HERE.quat_wxyz), "q_rad": np.full(7, np.nan)}
+    state = replace(state_at(HERE), **{field: lost[field]})
+    verdict = make_gate().judge(PoseCommand(HERE, 1), state)
+    assert verdict.refused and verdict.reasons == ("state_unknown",)

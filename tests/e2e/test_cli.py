@@ -107,16 +107,17 @@ def test_any_gymnasium_environment_trains_with_the_same_learner(tmp_path: Path) 
     assert load_policy(tmp_path / "policy").act(np.zeros(3, np.float32)).shape == (1,)
 
 
-def test_control_c_ends_cleanly_with_what_there_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_control_c_and_terminate_end_cleanly_with_what_there_is(tmp_path: Path, stop: signal.Signals) -> None:
     long = [word for word in SMALL if "env_steps" not in word]
     command = [sys.executable, "-m", "robot_rl.cli", "train", *long, "learner.env_steps=100000", f"out={tmp_path}"]
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline_s = time.monotonic() + 60
     while len(list(tmp_path.glob("practice/*.npz"))) < 3 and time.monotonic() < deadline_s:
         time.sleep(0.2)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(stop)
     out, err = child.communicate(timeout=60)
-    assert child.returncode == 0, err
+    assert child.returncode == 130, err
     assert "Traceback" not in err
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["complete"] is False and report["metrics"]
@@ -135,6 +136,17 @@ WRONG = {
     "no policy": (["evaluate", "task=reach", "policy=/nowhere"], "no policy at"),
     "policy forgotten": (["evaluate", "task=reach"], "policy=FOLDER"),
     "unknown parameter": (["train", "task.params.clearence_m=1"], "clearance_m"),
+    "negative damping": (["train", "safety.damping_ns_m=-500"], "above 0"),
+    "slow control": (["train", "robot.control_hz=10"], "200 or more"),
+    "rate below the validity of commands": (["train", "robot.policy_hz=2"], "4 or more"),
+    "other driver": (["train", "robot.driver=franka"], "sim"),
+    "infinity in a list": (["train", "human.reaction_s=[0,inf]"], "finite"),
+    "half life of zero": (["train", "learner.imitation_half_life=0"], "above 0"),
+    "far too large": (["train", "learner.hidden=[1000000,1000000]"], "4096"),
+    "camera twice": (["train", "robot.cameras=[wrist,wrist]"], "once"),
+    "peg of no width": (["train", "task.params.peg_width_m=0"], "task.params"),
+    "demos of gymnasium": (["train", "task=gymnasium", "human.demos=3"], "human=none"),
+    "episode is a folder": (["replay", "episode=/tmp"], "episode"),
     "no screen": (["train", "task=reach", "headless=false"], "headless=true"),
     "unknown robot file": (["train", "robot.model=pandra"], "panda"),
 }

@@ -89,7 +89,7 @@ def test_a_mistake_of_writing_is_explained(override: str, words: str) -> None:
         ("learner.utd=0", "1 or more"),
         ("learner.discount=1", "between 0 and 1"),
         ("learner.tau=nan", "not a finite number"),
-        ("learner.target_subset=11", "learner.critics=10"),
+        ("learner.target_subset=11", "learner.critics=4"),
         ("learner.hidden=[]", "layer widths"),
         ("robot.policy_hz=0", "above 0"),
         ("robot.policy_hz=7", "robot.control_hz=497"),

@@ -9,7 +9,7 @@ from controllers.pose import rotation_between_rad
 from robot_rl.actor import Choice, run_episode
 from robot_rl.compose import load_config
 from robot_rl.env import RobotEnv
-from robot_rl.errors import HardwareError, NonFiniteError
+from robot_rl.errors import ConfigError, HardwareError, NonFiniteError
 from robot_rl.expert import Expert
 from robot_rl.make import make_env
 from robot_rl.types import Source
@@ -177,3 +177,25 @@ def test_the_environment_runs_as_a_gymnasium_environment() -> None:
     env = gymnasium.wrappers.TimeLimit(make("reach"), 5)
     env.reset(seed=0)
     assert [env.step(env.action_space.sample() * 0)[3] for _ in range(5)][-1]
+
+
+@pytest.mark.parametrize(("asked", "executed"), [(-0.4, -1), (0.4, 1), (0.2, 0), (-0.3, 0)])
+def test_the_record_shows_what_the_gripper_was_told(asked: float, executed: int) -> None:
+    env = make("pick_cube")
+    env.reset(seed=0)
+    info = env.step(np.array([0, 0, 0, asked], np.float32))[4]
+    assert info["executed"][-1] == executed
+    assert info["gripper_changed"] == (executed == -1)
+
+
+def test_after_success_the_episode_is_over() -> None:
+    env = make("reach")
+    expert = Expert(env.scene.task, np.random.default_rng(0))
+    run_episode(env, 0, lambda _: Choice(expert.act(env.reading), Source.SCRIPT))
+    with pytest.raises(HardwareError, match="reset"):
+        env.step(np.zeros(3, np.float32))
+
+
+def test_a_start_outside_the_workspace_is_refused_as_a_setting() -> None:
+    with pytest.raises(ConfigError, match="outside its workspace"):
+        make("peg_insertion", "task.params.start_range_m=0.9").reset(seed=0)

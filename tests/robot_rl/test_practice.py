@@ -13,7 +13,7 @@ from robot_rl.config import Config
 from robot_rl.evaluate import EVALUATION_SEED, chooser, score_policy
 from robot_rl.learner import Learner
 from robot_rl.make import make_env
-from robot_rl.practice import Practice, record_demos
+from robot_rl.practice import SEEDS_PER_RUN, Practice, record_demos
 from robot_rl.progress import Progress
 from robot_rl.specs import Field, StateSpec
 from robot_rl.types import Source, Step
@@ -35,6 +35,7 @@ class Line:
     state_spec = StateSpec((Field("x", 1, "m", 1.0),))
     action_names = ("dx",)
     has_gripper = False
+    has_success = True
     action_space = gymnasium.spaces.Box(-1, 1, (1,))
 
     def __init__(self) -> None:
@@ -70,7 +71,7 @@ def practise(*settings: str) -> tuple[Practice, Line]:
 def test_every_step_after_the_start_has_exactly_its_share_of_updates(utd: int) -> None:
     practice, _ = practise("learner.env_steps=50", f"learner.utd={utd}")
     learner = practice.learner
-    assert learner.gradient_steps == utd * (learner.env_steps - 5 + 1)
+    assert learner.gradient_steps == learner.agent.updates == utd * (learner.env_steps - 5 + 1)
     assert practice.rows[-1]["utd"] == pytest.approx(utd)
     assert practice.complete and learner.env_steps >= 50
 
@@ -82,7 +83,7 @@ def test_practice_and_scoring_never_share_a_seed_whatever_the_run_s_seed() -> No
         env.seeds.clear()
         score_policy(env, practice.learner.policy(), 5)
         assert len(env.seeds) == 5 and not trained_on & set(env.seeds)
-        assert min(env.seeds) == EVALUATION_SEED
+        assert min(env.seeds) == EVALUATION_SEED and max(env.seeds) < SEEDS_PER_RUN <= min(trained_on)
 
 
 def test_corrections_go_into_both_halves_and_the_policy_s_own_steps_into_one() -> None:
@@ -128,3 +129,24 @@ def test_demos_are_all_successes_saved_at_once_and_reproducible(tmp_path: Path) 
     assert len(list((tmp_path / "a").glob("*.npz"))) == 3
     assert all(np.array_equal(x.actions, y.actions) for x, y in zip(runs[0].episodes, runs[1].episodes, strict=True))
     assert {int(source) for source in runs[0].episodes[0].sources} == {Source.SCRIPT}
+
+
+def test_what_the_learner_chooses_is_what_is_done_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config([*SMALL, "learner.env_steps=20"])
+    env = Line()
+    learner = Learner(config.learner, env, "line", 0)
+    monkeypatch.setattr(learner, "act", lambda _: np.array([0.25], np.float32))
+    episodes = []
+    Practice(env, learner, config, Progress(1, quiet=True)).run(episodes.append)
+    assert episodes and all((episode.actions == 0.25).all() for episode in episodes)
+
+
+def test_a_few_cloning_steps_are_not_dropped() -> None:
+    config = load_config(SMALL)
+    learner = Learner(config.learner, Line(), "line", 0)
+    state = np.ones(1, np.float32)
+    for _ in range(10):
+        learner.demos.add(Step(state, np.ones(1, np.float32), 1.0, True, False, state, Source.SCRIPT))
+    before = learner.policy().actor[0][0].copy()
+    learner.clone(7)
+    assert not np.array_equal(before, learner.policy().actor[0][0])

@@ -54,5 +54,5 @@ def test_actions_and_motions_convert_both_ways(
 
 
 def test_an_unknown_axis_is_refused_with_the_valid_ones() -> None:
-    with pytest.raises(ValueError, match="yaw.*rz"):
+    with pytest.raises(ValueError, match=r"yaw.*rz"):
         ActionSpec(("x", "yaw"), 0.01, 0.1, False)

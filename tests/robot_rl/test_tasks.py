@@ -96,7 +96,7 @@ def test_the_human_takes_over_a_stuck_policy_after_patience_and_reaction_and_let
         env.step(np.zeros(3, np.float32) if action is None else action)
     first = held.index(True)
     wait_s = first * 0.1
-    assert config.patience_s + config.reaction_s[0] <= wait_s <= config.patience_s + config.reaction_s[1] + 0.3
+    assert config.patience_s + config.reaction_s[0] <= wait_s <= config.patience_s + config.reaction_s[1] + 0.2
     longest = max(len(run) for run in "".join("x" if h else " " for h in held).split())
     assert longest <= round(config.max_takeover_s / 0.1)
 

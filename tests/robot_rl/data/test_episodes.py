@@ -1,3 +1,5 @@
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +42,7 @@ def test_only_the_last_step_carries_the_end_and_next_states_follow() -> None:
     assert [s.truncated for s in steps] == [False, False, False, True]
     assert not any(s.terminated for s in steps)
     assert [s.source for s in steps] == [Source.POLICY, Source.HUMAN, Source.HUMAN, Source.POLICY]
-    assert all(np.array_equal(a.next_observation, b.observation) for a, b in zip(steps, steps[1:], strict=False))
+    assert all(np.array_equal(a.next_observation, b.observation) for a, b in pairwise(steps))
 
 
 def test_every_damage_is_a_clear_refusal(tmp_path: Path) -> None:
@@ -78,3 +80,18 @@ def test_foreign_files_and_missing_ones_are_refused(tmp_path: Path) -> None:
     for name in ("other.npz", "code.npy", "array.npy", "missing.npz", "."):
         with pytest.raises(ConfigError):
             load_episode(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("actions", np.zeros((8, 2), np.float32)),
+        ("observations", np.zeros(5, np.float32)),
+        ("actions", np.full((4, 2), np.nan, np.float32)),
+        ("rewards", np.zeros(0, np.float32)),
+    ],
+)
+def test_columns_that_do_not_fit_each_other_are_refused(tmp_path: Path, column: str, value: np.ndarray) -> None:
+    save_episode(replace(episode(), **{column: value}), tmp_path / "one.npz")
+    with pytest.raises(ConfigError, match="record it again"):
+        load_episode(tmp_path / "one.npz")

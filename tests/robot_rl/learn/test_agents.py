@@ -18,7 +18,7 @@ N, A, BATCH = 5, 3, 16
 
 
 def config(**changes: Any) -> LearnerConfig:
-    return LearnerConfig(**({"hidden": [16, 16], "critics": 3, "batch_size": BATCH} | changes))
+    return LearnerConfig(**({"hidden": [16, 16], "critics": 3, "batch_size": BATCH, "head_start": 0} | changes))
 
 
 def agent(gripper: bool = True, seed: int = 0, **changes: Any) -> Agent:
@@ -115,6 +115,12 @@ def test_actor_updates_are_counted_across_blocks() -> None:
     seen = ["actor_loss" in learner.update(block(i, utd=2)) for i in range(6)]
     assert seen == [False, True, True, False, True, True]
     assert int(learner.state()["actor.step"]) == 4  # 12 critic updates
+
+
+def test_the_actor_waits_for_the_critics_head_start() -> None:
+    learner = rlpd(actor_every=1, head_start=5)
+    seen = ["actor_loss" in learner.update(block(i, utd=2)) for i in range(4)]
+    assert seen == [False, False, True, True]
 
 
 @pytest.mark.parametrize("column", ["reward", "observation"])

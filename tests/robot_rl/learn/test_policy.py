@@ -127,11 +127,11 @@ def test_damaged_weights_are_refused(folder: Path) -> None:
 
 def test_another_task_is_refused() -> None:
     made = policy()
-    made.check_fits("abcdef", N, A)
+    made.check_fits("abcdef", made.meta.action_names)
     with pytest.raises(PolicyError, match="this task offers"):
-        made.check_fits("abcdeg", N, A)
-    with pytest.raises(PolicyError, match="maps 6 numbers to 4"):
-        made.check_fits("abcdef", N, 3)
+        made.check_fits("abcdeg", made.meta.action_names)
+    with pytest.raises(PolicyError, match="the policy drives"):
+        made.check_fits("abcdef", made.meta.action_names[:-1])
 
 
 def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
