@@ -37,7 +37,7 @@ ARMS = {
     "demos + corrections": HARD,
 }
 CLONED = "cloning, same demos and corrections"
-QUICK = ("task=reach", "learner.env_steps=300", "eval_episodes=20", "human.demos=10", "learner.bc_steps=400")
+QUICK = ("task=reach", "learner.env_steps=900", "eval_episodes=20", "human.demos=10", "learner.bc_steps=400")
 T95 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776}
 """Student's t for 95% by degrees of freedom."""
 

@@ -4,10 +4,12 @@ import pytest
 from robot_rl.clock import Clock
 from robot_rl.compose import load_config
 from robot_rl.drivers.sim import SimCamera
-from robot_rl.errors import ConfigError, HardwareError
-from robot_rl.hardware import Arm
+from robot_rl.errors import ConfigError, FaultError
+from robot_rl.hardware import Arm, Camera, Gripper
 from robot_rl.make import make_env
 from tests.contracts.arm import ArmContract
+from tests.contracts.camera import CameraContract
+from tests.contracts.gripper import GripperContract
 
 
 class TestSimulatedPanda(ArmContract):
@@ -22,41 +24,29 @@ class TestSimulatedUr5e(TestSimulatedPanda):
     robot = "ur5e"
 
 
-def test_the_gripper_closes_opens_and_reports_it() -> None:
-    env = make_env(load_config(["task=pick_cube"]))
-    env.reset(seed=0)
-    gripper, clock = env.gripper, env.clock
-    assert gripper is not None and gripper.read().width_m > 0.075 and not gripper.read().closing
-    for _ in range(2):
-        gripper.command(closing=True)
-    assert gripper.read().closing
-    clock.sleep_until(clock.now_s() + 1.2)
-    assert gripper.read().width_m < 0.005
-    gripper.command(closing=False)
-    clock.sleep_until(clock.now_s() + 1.2)
-    assert gripper.read().width_m > 0.075
-    gripper.close()
-    gripper.close()
-    with pytest.raises(HardwareError):
-        gripper.read()
+class TestSimulatedGripper(GripperContract):
+    def open(self) -> tuple[Gripper, Clock]:
+        env = make_env(load_config(["task=pick_cube"]))
+        env.reset(seed=0)
+        assert env.gripper is not None
+        return env.gripper, env.clock
 
 
-def test_the_camera_gives_fresh_rgb_frames_with_growing_sequence() -> None:
-    env = make_env(load_config(["task=reach"]))
-    env.reset(seed=0)
-    camera = SimCamera(env.scene.world, "wrist", 48, 64)
-    first = camera.read()
-    assert camera.read().sequence == first.sequence
-    env.step(np.array([1, 1, 0], np.float32))
-    second = camera.read()
-    assert first.image.shape == (48, 64, 3) and first.image.dtype == np.uint8
-    assert second.sequence > first.sequence and second.stamp_s > first.stamp_s
-    assert not np.array_equal(first.image, second.image)
-    camera.close()
-    with pytest.raises(HardwareError):
-        camera.read()
+class TestSimulatedCamera(CameraContract):
+    def open(self) -> tuple[Camera, Clock]:
+        env = make_env(load_config(["task=reach"]))
+        env.reset(seed=0)
+        return SimCamera(env.scene.world, "side", 48, 64), env.clock
 
 
 def test_an_unknown_camera_is_named_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match=r"'fornt'.*side, wrist"):
         make_env(load_config(["task=reach", "robot.cameras=[fornt]"]))
+
+
+def test_a_latched_fault_of_the_arm_s_loop_is_an_error_to_whoever_uses_the_arm() -> None:
+    env = make_env(load_config(["task=reach"]))
+    env.reset(seed=0)
+    env.scene.world.loop.tick(np.full(7, np.nan), np.zeros(7), env.clock.now_s())
+    with pytest.raises(FaultError, match="not finite"):
+        env.step(np.zeros(3, np.float32))

@@ -1,0 +1,31 @@
+"""The short versions of the benchmarks run and keep their targets."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["learner", "learning"])
+def test_the_quick_benchmark_passes(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--json", str(tmp_path / "figures.json")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "PASS" in result.stdout and "FAIL" not in result.stdout
+    assert json.loads((tmp_path / "figures.json").read_text())["targets"]
+
+
+def test_intervals_over_seeds_follow_student_s_table() -> None:
+    from benchmarks.learning import ablation_targets, spread
+
+    mean, half = spread([{"success_rate": rate} for rate in (0.2, 0.4, 0.6)])
+    assert mean == pytest.approx(0.4) and half == pytest.approx(4.303 * 0.2 / 3**0.5)
+    arms = {"nothing": 0.0, "demos only": 0.5, "demos + corrections": 0.9, "cloning, same demos and corrections": 0.5}
+    tables = {name: [{"success_rate": rate}] * 3 for name, rate in arms.items()}
+    verdicts = {name: passed for name, _, _, passed in ablation_targets(tables)}
+    assert list(verdicts.values()) == [True, True, False, True]
