@@ -14,7 +14,7 @@ class ArmModel:
 
     def __init__(self, model: mujoco.MjModel, joints: int, site: str = "tcp") -> None:
         self.joints = joints
-        self._model = model
+        self.model = self._model = model
         self._data = mujoco.MjData(model)
         self._site = model.site(site).id
         self._jac = np.zeros((6, model.nv))

@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import mujoco
 
@@ -14,13 +13,6 @@ from robot_rl.drivers.sim import open_renderer
 from robot_rl.errors import HardwareError, RobotRLError
 from robot_rl.make import make_env
 
-OPTIONAL = {
-    "rclpy": ("ROS 2", "pip install 'robot_rl[ros]', or ROS 2 Jazzy from apt"),
-    "pyrealsense2": ("RealSense cameras", "pip install 'robot_rl[realsense]' and apt install libusb-1.0-0"),
-    "franky": ("Franka arms", "pip install 'robot_rl[franka]'"),
-    "rtde_control": ("UR arms", "pip install 'robot_rl[ur]'"),
-    "flask": ("web page", "pip install 'robot_rl[web]'"),
-}
 ROOM_GB = 2.0
 
 
@@ -36,18 +28,14 @@ class Finding:
 
 
 def check(config: Config) -> list[Finding]:
-    """Try every part that the dry run of `config` needs, and look for the optional ones."""
-    findings = [
+    """Try every part that the dry run of `config` needs."""
+    return [
         Finding("Python", sys.version_info >= (3, 11), sys.version.split()[0]),
         Finding("cores", True, f"{len(os.sched_getaffinity(0))} usable"),
         _disk(config.out or "."),
         _tried("simulation", lambda: _one_step(config)),
         _tried("pictures", _one_picture, needed=False),
     ]
-    for module, (part, hint) in OPTIONAL.items():
-        present = find_spec(module) is not None
-        findings.append(Finding(part, present, module if present else hint, needed=False))
-    return findings
 
 
 def _tried(part: str, attempt: Callable[[], str], needed: bool = True) -> Finding:

@@ -24,7 +24,7 @@ USAGE = """robot-rl VERB [KEY=VALUE ...]
   check          what this machine can do
 
   task=reach|peg_insertion|pick_cube|gymnasium   robot=panda|ur5e   learner=rlpd|bc   human=scripted|none
-  seed=0  out=DIR  eval_episodes=100  learner.env_steps=10000  task.params.NAME=VALUE  ...
+  seed=0  out=DIR  eval_episodes=100  learner.env_steps=8000  task.params.NAME=VALUE  ...
 """
 
 

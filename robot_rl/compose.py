@@ -49,6 +49,9 @@ def load_config(overrides: list[str]) -> Config:
     for key, value in values:
         _set(tree, key, value)
     config = _to_config(tree)
+    task = choices.get("task", config.task.name)
+    if config.task.name != task:
+        raise ConfigError(f"conf/task/{task}.yaml is for {config.task.name!r}; it must hold the line `name: {task}`")
     validate(config)
     return config
 

@@ -22,7 +22,7 @@ class RobotConfig:
     realtime: bool = False
     """Pace the simulation with the wall clock; otherwise lockstep, as fast as it computes."""
     cameras: list[str] = field(default_factory=list)
-    """Names of cameras whose images enter the observation. Empty: state only."""
+    """Names of cameras whose images enter the environment's observation. The learner uses the state only."""
     image_size: int = 128
     """Height and width of images in pixels."""
 
@@ -55,6 +55,7 @@ class TaskConfig:
     """What is to be learnt. Fields that a task does not use must keep their defaults."""
 
     name: str = "peg_insertion"
+    """As in robot_rl/tasks; the YAML file of a task must say it."""
     id: str = ""
     """For `gymnasium` only: the environment's registered id."""
     max_steps: int = 100

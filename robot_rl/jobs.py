@@ -27,6 +27,8 @@ from robot_rl.report import write_report
 from robot_rl.tasks.gymnasium_task import GymnasiumEnv
 
 log = logging.getLogger(__name__)
+SAME = 1e-3
+"""Largest difference, in a state's own units, at which a replay counts as the recorded motion."""
 REPORTED_PACKAGES = ("mujoco", "torch", "numpy", "gymnasium", "ruckig", "hydra-core")
 
 
@@ -61,6 +63,8 @@ def open_env(config: Config, pictures: bool = False) -> PracticeEnv:
     """
     if config.task.name == "gymnasium":
         return GymnasiumEnv(config.task)
+    if config.robot.cameras:
+        log.warning("robot.cameras are drawn into the observation, but the learner uses the state only")
     if not pictures:
         return make_env(config)
     try:
@@ -101,13 +105,14 @@ def train(config: Config) -> Outcome:
 
 def _learn(config: Config, env: PracticeEnv, folder: Path, progress: Progress) -> Trained:
     """Demonstrations, cloning, practice; the policy and all episodes are in `folder` afterwards."""
-    learner = Learner(config.learner, env, config.task.name, config.seed)
+    learner = Learner(config.learner, env, config.task.name, config.seed, config.robot.model)
     demos = Demos((), 0)
     if config.human.demos and isinstance(env, RobotEnv):
         demos = record_demos(env, config, folder / "demos", progress)
         for episode in demos.episodes:
             learner.add_demo(episode)
-        learner.clone(config.learner.bc_steps)
+        progress.phase("cloning", config.learner.bc_steps)
+        learner.clone(config.learner.bc_steps, progress.advance)
     practice = Practice(env, learner, config, progress)
     try:
         practice.run(lambda episode: save_episode(episode, folder / "practice" / f"{len(practice.rows):05d}.npz"))
@@ -147,6 +152,8 @@ def evaluate(config: Config) -> Outcome:
     env = open_env(config, pictures=True)
     try:
         policy.check_fits(env.state_spec.names, env.action_names)
+        if policy.meta.robot not in ("", config.robot.model):
+            log.warning("the policy was trained on %s, it is scored on %s", policy.meta.robot, config.robot.model)
         folder = open_folder(config, "evaluate")
         save_config(config, folder / "config.yaml")
         with Progress(config.eval_episodes) as progress:
@@ -160,9 +167,12 @@ def evaluate(config: Config) -> Outcome:
 
 def record(config: Config) -> Outcome:
     """Record scripted demonstrations."""
+    if not config.human.demos:
+        raise ConfigError("demos record with human.demos=0 records nothing; set human.demos=20")
     folder = open_folder(config, "demos")
     env = make_env(config)
     try:
+        save_config(config, folder / "config.yaml")
         with Progress(config.human.demos) as progress:
             demos = record_demos(env, config, folder / "demos", progress)
         return Outcome(f"{len(demos.episodes)} demonstrations of {demos.tried} tries in {folder / 'demos'}")
@@ -189,6 +199,8 @@ def replay(config: Config) -> Outcome:
             observation, _, success, _, _ = env.step(action)
             worst = max(worst, abs(observation["state"] - recorded).max())
         outcome = "success" if success else "no success"
+        if worst > SAME:
+            outcome += ", NOT the recorded motion: another robot, task or setting than recorded"
         said = f"{len(episode)} steps replayed, {outcome}; largest state difference from the record {worst:.2e}"
         return Outcome(said)
     finally:
@@ -199,9 +211,12 @@ def _score(env: PracticeEnv, policy: Policy, episodes: int, progress: Progress) 
     if not episodes:
         return Score(())
     progress.phase("evaluation", episodes)
-    return score_policy(
-        env, policy, episodes, lambda score: progress.advance(1, success=score.successes / len(score.rows))
-    )
+
+    def show(score: Score) -> None:
+        rate = {"success": score.successes / len(score.rows)} if env.has_success else {}
+        progress.advance(1, **rate)
+
+    return score_policy(env, policy, episodes, show)
 
 
 def _summary(score: Score, env: PracticeEnv) -> dict[str, Any]:
@@ -212,14 +227,20 @@ def _summary(score: Score, env: PracticeEnv) -> dict[str, Any]:
     return summary
 
 
+def _rows(score: Score, env: PracticeEnv) -> list[dict[str, Any]]:
+    """The scored episodes; without success where there is none."""
+    return [{k: v for k, v in row.items() if env.has_success or k != "success"} for row in score.rows]
+
+
 def _write(
     folder: Path, report: dict[str, Any], env: PracticeEnv, policy: Policy, score: Score, rows: list[dict[str, Any]]
 ) -> Outcome:
     """The report at once, then again with pictures: drawing them may be interrupted."""
-    page = write_report(folder, report, rows, list(score.rows), [])
+    scored = _rows(score, env)
+    page = write_report(folder, report, rows, scored, [])
     try:
         strips = _strips(env, policy, score)
-        write_report(folder, report, rows, list(score.rows), strips)
+        write_report(folder, report, rows, scored, strips)
     except KeyboardInterrupt:
         log.warning("interrupted: the report is complete but for its pictures")
     return Outcome(f"{_headline(report)}report: {page}", report["complete"])

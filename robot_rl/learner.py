@@ -1,5 +1,7 @@
 """The learner: takes transitions in, keeps the configured updates per step, gives the policy out."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -17,10 +19,10 @@ CLONE_BLOCK = 20
 class Learner:
     """One agent and its two buffers: practice, and demos with corrections."""
 
-    def __init__(self, config: LearnerConfig, env: PracticeEnv, task: str, seed: int) -> None:
+    def __init__(self, config: LearnerConfig, env: PracticeEnv, task: str, seed: int, robot: str = "") -> None:
         torch.set_num_threads(config.threads)
         self.config = config
-        self.meta = PolicyMeta(task, env.state_spec.names, env.action_names)
+        self.meta = PolicyMeta(task, env.state_spec.names, env.action_names, robot)
         n, a = env.state_spec.size, len(env.action_names)
         self.agent = make_agent(config, n, a, env.has_gripper, env.state_spec.scale, seed)
         self.practice = ReplayBuffer(config.capacity, n, a, seed)
@@ -34,10 +36,12 @@ class Learner:
         for step in episode.steps():
             self.demos.add(step)
 
-    def clone(self, steps: int) -> None:
-        """Imitate demos and corrections for `steps` updates."""
+    def clone(self, steps: int, on_block: Callable[[int], None] = lambda _: None) -> None:
+        """Imitate demos and corrections for `steps` updates; `on_block` hears of each few that are done."""
         for done in range(0, steps, CLONE_BLOCK):
-            self.agent.clone(self._sampler.sample(min(CLONE_BLOCK, steps - done)))
+            updates = min(CLONE_BLOCK, steps - done)
+            self.agent.clone(self._sampler.sample(updates))
+            on_block(updates)
 
     def observe(self, step: Step) -> None:
         """Take in one step of practice, a correction into both halves, and learn from the whole."""

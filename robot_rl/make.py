@@ -1,5 +1,6 @@
 """From a config to a running environment: the place where parts are chosen and joined."""
 
+import mujoco
 import numpy as np
 
 from controllers.arm_loop import ArmLoop
@@ -57,6 +58,7 @@ def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> 
     except ValueError as error:
         raise ConfigError(f"robot.model={robot.model}: {error}") from error
     limits, box = arm_limits(robot.model), WorkspaceBox(frozen(task.workspace.low_m), frozen(task.workspace.high_m))
+    _require_torque_motors(own.model, own.joints, robot.model)
     loop = _arm_loop(own, config.safety, limits, box, task, robot.control_hz, q_home)
     task.build(spec)
     spec.visual.global_.offwidth = spec.visual.global_.offheight = max(640, robot.image_size)
@@ -80,6 +82,17 @@ def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> 
         config.task.max_steps,
         SimCamera(world, "side", 240, 320) if viewer else None,
     )
+
+
+def _require_torque_motors(model: mujoco.MjModel, joints: int, name: str) -> None:
+    """The arm loop commands torques: another kind of actuator would take them for something else."""
+    for i in range(joints):
+        plain = model.actuator_biastype[i] == mujoco.mjtBias.mjBIAS_NONE if i < model.nu else False
+        if not plain or model.actuator_trnid[i, 0] != i:
+            raise ConfigError(
+                f"robot.model={name}: actuator {i} is not a torque motor of joint {i}; the first {joints} actuators "
+                "must be <motor> elements of the arm's joints, in order"
+            )
 
 
 def _arm_loop(

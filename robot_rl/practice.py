@@ -110,11 +110,23 @@ class Practice:
     def _step(self, step: Any) -> None:
         self.learner.observe(step)
         alone = sum(self._recent) / len(self._recent) if self._recent else 0.0
-        self.progress.advance(1, success_20=alone, intervention_share=self._share())
+        figures = {"success_20": alone, "intervention_share": self._share()} if self.env.has_success else {}
+        self.progress.advance(1, **figures)
 
     def _share(self) -> float:
         recent = self.rows[-RECENT:]
         return float(np.mean([row["intervention_share"] for row in recent])) if recent else 0.0
+
+    def _success(self, episode: Episode, share: float) -> dict[str, float]:
+        """With and without help; nothing where episodes do not succeed or fail."""
+        if not self.env.has_success:
+            return {}
+        return {
+            "success": int(episode.success),
+            "success_alone": int(episode.success and share == 0.0),
+            "intervention_share": share,
+            "cycle_time_s": episode.duration_s,
+        }
 
     def _health(self, episode: Episode) -> dict[str, float]:
         """Do the critics promise what came of it? Compared over the steps of an episode that ran to its end."""
@@ -134,12 +146,9 @@ class Practice:
             "env_steps": learner.env_steps,
             "episode": len(self.rows),
             "seed": episode.seed,
-            "success": int(episode.success),
-            "success_alone": int(episode.success and share == 0.0),
+            **self._success(episode, share),
             "return": float(episode.rewards.sum()),
             "length": len(episode),
-            "cycle_time_s": episode.duration_s,
-            "intervention_share": share,
             "gradient_steps": learner.gradient_steps,
             "utd": learner.gradient_steps / practised,
             "wall_s": wall_s,

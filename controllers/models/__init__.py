@@ -91,19 +91,33 @@ def _attached(arm: mujoco.MjSpec, child: mujoco.MjSpec, site: mujoco.MjsSite) ->
 
 def _model_file(name_or_path: str) -> Path:
     """An existing file, or the model of a known arm."""
-    if name_or_path.endswith(".xml") and Path(name_or_path).is_file():
+    if _is_file(name_or_path):
         return Path(name_or_path)
     names = sorted(path.stem for path in _FOLDER.glob("*.xml") if path.stem != _GRIPPER)
     return _FOLDER / f"{_known(name_or_path, names)}.xml"
 
 
 def _data(name: str) -> dict[str, Any]:
-    """Limits and home pose of an arm of this package, or of the TOML file beside an arm's own MJCF file."""
-    beside = Path(name).with_suffix(".toml")
-    if name.endswith(".xml") and beside.is_file():
-        return tomllib.loads(beside.read_text())
-    names = sorted(path.stem for path in _FOLDER.glob("*.toml"))
-    return tomllib.loads((_FOLDER / f"{_known(name, names)}.toml").read_text())
+    """Limits and home pose of an arm of this package, or of the TOML file beside an arm's own MJCF file.
+
+    Raises ValueError naming what is missing or does not fit.
+    """
+    path = Path(name).with_suffix(".toml")
+    if not _is_file(name):
+        path = _FOLDER / f"{_known(name, sorted(file.stem for file in _FOLDER.glob('*.toml')))}.toml"
+    elif not path.is_file():
+        raise ValueError(f"there is no {path} with the arm's limits and home pose; see controllers/models/ur5e.toml")
+    data = tomllib.loads(path.read_text())
+    rows = ["q_home_rad", *(field.name for field in fields(ArmLimits))]
+    missing = [row for row in rows if row not in data]
+    lengths = {row: len(data[row]) for row in rows if row in data}
+    if missing or len(set(lengths.values())) > 1:
+        raise ValueError(f"{path}: missing {missing}, entries {lengths}; every row needs one number per joint")
+    return data
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".xml") and Path(name).is_file()
 
 
 def _known(name: str, names: list[str]) -> str:

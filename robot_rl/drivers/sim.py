@@ -3,19 +3,12 @@
 import mujoco
 import numpy as np
 
+from controllers.models import LEAN_RENDER_OFF
 from controllers.pose import Array, Pose, frozen, quat_conj, quat_rotate
 from controllers.records import ArmState, PoseCommand, Verdict
 from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.errors import ConfigError, FaultError, HardwareError
 from robot_rl.hardware import Frame, GripperState
-
-LEAN = (
-    mujoco.mjtRndFlag.mjRND_SHADOW,
-    mujoco.mjtRndFlag.mjRND_REFLECTION,
-    mujoco.mjtRndFlag.mjRND_SKYBOX,
-    mujoco.mjtRndFlag.mjRND_HAZE,
-)
-"""Render features switched off: they cost 30 to 100 times the frame itself in software."""
 
 
 class SimArm:
@@ -124,7 +117,7 @@ class SimCamera:
         if self._renderer is None:
             raise HardwareError(f"camera {self._name} is closed; open it anew to read it")
         self._renderer.update_scene(self._world.data, self._name)
-        for flag in LEAN:
+        for flag in LEAN_RENDER_OFF:
             self._renderer.scene.flags[flag] = 0
         stamp_s = self._world.now_s()
         return Frame(stamp_s, round(stamp_s * 1e6), self._renderer.render())

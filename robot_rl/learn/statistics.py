@@ -41,7 +41,7 @@ def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, flo
     rate, square = successes / trials, z * z / trials
     centre = (rate + square / 2) / (1 + square)
     half = z / (1 + square) * math.sqrt(rate * (1 - rate) / trials + square / (4 * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return centre - half if successes else 0.0, centre + half if successes < trials else 1.0
 
 
 def returns(episode: Episode, discount: float) -> Returns:

@@ -43,7 +43,12 @@ class Chart:
 
 
 CHARTS = (
-    Chart("Success", f"mean of {WINDOW} episodes", (Curve("success", "success", smooth=True),), share=True),
+    Chart(
+        "Success",
+        f"mean of {WINDOW} episodes",
+        (Curve("success_alone", "alone", smooth=True), Curve("success", "with help", smooth=True)),
+        share=True,
+    ),
     Chart(
         "Return",
         f"per episode, mean of {WINDOW}",
@@ -107,7 +112,7 @@ def _is_echo(chart: Chart, rows: list[dict[str, Any]]) -> bool:
     if not pairs or not all(_number(a) and _number(b) for a, b in pairs):
         return False
     a, b = np.array(pairs, dtype=float).T
-    return bool(np.allclose(a * b.sum(), b * a.sum()))
+    return bool(a.any() and b.any() and np.allclose(a * b.sum(), b * a.sum()))
 
 
 def _figure(chart: Chart, rows: list[dict[str, Any]], report: dict[str, Any]) -> go.Figure | None:

@@ -76,7 +76,8 @@ def _headline(report: dict[str, Any]) -> str:
             f"help: {percent(report.get('intervention_share'))} of steps",
         ),
     ]
-    return '<div class="cards">' + "".join(_card(*card) for card in cards) + "</div>"
+    known = [card for card in cards if card[1] != "–"]
+    return '<div class="cards">' + "".join(_card(*card) for card in known) + "</div>"
 
 
 def _card(label: str, value: str, note_html: str) -> str:
@@ -107,6 +108,10 @@ def _safety(report: dict[str, Any]) -> str:
             continue
         kind, mark, text = ("bad", "✗", f"{count(amount)} {label}") if amount else ("good", "✓", f"no {label}")
         chips.append(f'<span class="chip {kind}">{mark} {escape(text)}</span>')
+    force, limit = report.get("max_contact_force_n"), report.get("config", {}).get("safety", {}).get("force_limit_n")
+    if force is not None and limit is not None:
+        text = f"largest contact force {force:.0f} N, impacts included (steady limit {limit:.0f} N)"
+        chips.append(f'<span class="chip {"good" if force <= limit else "warn"}">{escape(text)}</span>')
     return f'<p class="chips">{"".join(chips)}</p>' if chips else ""
 
 
@@ -116,7 +121,7 @@ def _failures_last(filmstrips: list[Filmstrip]) -> list[Filmstrip]:
 
 def _evaluation(rows: list[dict[str, Any]]) -> str:
     """How many succeeded, and the seeds that did not, so that they can be played again."""
-    if not rows:
+    if not any("success" in row for row in rows):
         return ""
     failed = [str(row.get("seed", "?")) for row in rows if not row.get("success")]
     text = f"{len(rows) - len(failed)} of {len(rows)} episodes succeeded."

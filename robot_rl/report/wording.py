@@ -12,7 +12,10 @@ def verdict(report: dict[str, Any]) -> str:
         return str(report["verdict"])
     rate = report.get("success_rate")
     if rate is None:
-        return "Not scored yet."
+        mean = report.get("return_mean")
+        if mean is None:
+            return "Not scored yet."
+        return f"Mean return {number(mean)} over {count(report.get('episodes'))} episodes."
     return f"{_warning(report)}{_reliability(rate, report)}{_pace(report)}."
 
 

@@ -94,10 +94,20 @@ def test_replay_repeats_a_recorded_episode(done: Path) -> None:
     assert float(result.stdout.split()[-1]) < 1e-4
 
 
+def test_another_robot_than_the_recorded_one_is_noticed(done: Path, tmp_path: Path) -> None:
+    scored = robot_rl(
+        "evaluate", "task=reach", "robot=ur5e", f"policy={done}/policy", "eval_episodes=1", f"out={tmp_path}/e"
+    )
+    assert scored.returncode == 0 and "trained on panda, it is scored on ur5e" in scored.stderr
+    replayed = robot_rl("replay", "task=reach", "robot=ur5e", f"episode={done}/demos/demo_0000.npz")
+    assert "NOT the recorded motion" in replayed.stdout
+
+
 def test_demos_are_recorded_alone_too(tmp_path: Path) -> None:
     result = robot_rl("demos", "record", "task=reach", "human.demos=3", f"out={tmp_path}")
     assert result.returncode == 0, result.stderr
     assert len(list((tmp_path / "demos").glob("*.npz"))) == 3
+    assert (tmp_path / "config.yaml").exists()
 
 
 def test_any_gymnasium_environment_trains_with_the_same_learner(tmp_path: Path) -> None:
@@ -105,6 +115,12 @@ def test_any_gymnasium_environment_trains_with_the_same_learner(tmp_path: Path) 
     result = robot_rl("train", "task=gymnasium", "task.id=Pendulum-v1", *small, f"out={tmp_path}")
     assert result.returncode == 0, result.stderr
     assert load_policy(tmp_path / "policy").act(np.zeros(3, np.float32)).shape == (1,)
+    assert "success" not in (tmp_path / "report.json").read_text().replace("success_rate", "").replace("_ci95", "")
+    scored = robot_rl(
+        "evaluate", "task=gymnasium", f"policy={tmp_path}/policy", "eval_episodes=2", f"out={tmp_path}/scored"
+    )
+    assert scored.stdout.startswith("mean return -")
+    assert "Mean return" in (tmp_path / "scored" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

@@ -1,13 +1,18 @@
+from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import controllers.models
 from robot_rl.actor import Choice, run_episode
 from robot_rl.compose import load_config
 from robot_rl.config import HumanConfig, TaskConfig
 from robot_rl.errors import ConfigError
 from robot_rl.expert import Expert, ScriptedHuman
 from robot_rl.make import make_env
-from robot_rl.tasks import make_task
+from robot_rl.tasks import TASKS, make_task
 from robot_rl.tasks.gymnasium_task import GymnasiumEnv
 from robot_rl.types import Source
 
@@ -123,3 +128,41 @@ def test_any_continuous_gymnasium_environment_is_a_task() -> None:
 def test_an_environment_the_learner_cannot_use_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=name):
         GymnasiumEnv(TaskConfig(name="gymnasium", id=name))
+
+
+def test_the_task_of_the_example_trains_by_name_as_the_docs_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(__file__).parents[2] / "examples" / "03_own_task.py"
+    spec = spec_from_file_location("own_task", path)
+    assert spec and spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setitem(TASKS, "press_button", module.PressButton)
+    config = load_config([])
+    env = make_env(replace(config, task=TaskConfig(name="press_button")))
+    expert = Expert(env.scene.task, np.random.default_rng(0))
+    assert run_episode(env, 0, lambda _: Choice(expert.act(env.reading), Source.SCRIPT)).success
+
+
+def own_arm(folder: Path, xml: tuple[str, str] = ("", ""), toml: tuple[str, str] = ("", "")) -> str:
+    """A copy of the UR5e with one text replaced in each file."""
+    models = Path(controllers.models.__file__).parent
+    (folder / "arm.xml").write_text((models / "ur5e.xml").read_text().replace(*xml))
+    (folder / "arm.toml").write_text((models / "ur5e.toml").read_text().replace(*toml))
+    return str(folder / "arm.xml")
+
+
+def test_an_arm_of_one_s_own_is_its_model_and_its_limits(tmp_path: Path) -> None:
+    env = make_env(load_config(["task=reach", f"robot.model={own_arm(tmp_path)}"]))
+    assert env.reset(seed=0)[0]["state"].shape == (6,)
+
+
+def test_an_arm_that_does_not_fit_is_refused_with_what_is_wrong(tmp_path: Path) -> None:
+    servo = own_arm(tmp_path, xml=("<motor ", '<position kp="2000" '))
+    with pytest.raises(ConfigError, match="not a torque motor"):
+        make_env(load_config(["task=reach", f"robot.model={servo}"]))
+    no_home = own_arm(tmp_path, toml=("q_home_rad", "q_house_rad"))
+    with pytest.raises(ConfigError, match="q_home_rad"):
+        make_env(load_config(["task=reach", f"robot.model={no_home}"]))
+    (tmp_path / "arm.toml").unlink()
+    with pytest.raises(ConfigError, match=r"arm\.toml"):
+        make_env(load_config(["task=reach", f"robot.model={no_home}"]))
