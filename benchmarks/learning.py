@@ -1,6 +1,6 @@
 """What the dry run learns: success, cycle time, steps and minutes, and what demos and corrections are worth.
 
-    python -m benchmarks.learning [--quick] [--json FILE] [--seeds 0,1,2,3,4] [--only dry_runs|ablation] [--jobs 2]
+    python -m benchmarks.learning [--quick] [--json FILE] [--seeds 0,1,2,3,4] [--only peg_insertion|pick_cube|ablation] [--jobs 2]
 
 Every run is a `robot-rl dry-run` of its own process. Finished runs are kept in `runs/benchmarks`, keyed by
 their settings and the code they ran on, and are not run again.
@@ -90,7 +90,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="`reach` once, under a minute")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--seeds", default="0,1,2,3,4")
-    parser.add_argument("--only", choices=("dry_runs", "ablation"))
+    parser.add_argument("--only", choices=(*TASKS, "ablation"))
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one core each")
     arguments = parser.parse_args()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
@@ -102,11 +102,11 @@ def main() -> int:
             rate = tables["quick"][0]["success_rate"]
             targets.append(("quick reach success", f"{rate:.2f}", ">= 0.8", rate >= 0.8))
         elif arguments.only != "ablation":
-            for task in TASKS:
+            for task in [arguments.only] if arguments.only else TASKS:
                 runs = [Run(f"{task} {seed}", (f"task={task}", f"seed={seed}")) for seed in seeds]
                 tables[task] = finish(pool, runs)
                 targets += dry_run_targets(task, tables[task])
-        if not arguments.quick and arguments.only != "dry_runs":
+        if not arguments.quick and arguments.only in (None, "ablation"):
             tables |= ablation(pool, seeds)
             targets += ablation_targets({name: tables[name] for name in (*ARMS, CLONED)})
     for name, rows in tables.items():

@@ -161,9 +161,7 @@ def load_policy(folder: str | Path) -> Policy:
         scale = np.asarray(header["state_scale"], np.float32)
         actor = _layers(tensors, "actor", [len(scale), *header["actor_sizes"][1:]])
         gripper = _layers(tensors, "gripper", header["gripper_sizes"]) if header["has_gripper"] else None
-        meta = PolicyMeta(
-            header["task"], tuple(header["state_names"]), tuple(header["action_names"]), header["robot"]
-        )
+        meta = PolicyMeta(header["task"], tuple(header["state_names"]), tuple(header["action_names"]), header["robot"])
         if not (np.isfinite(scale) & (scale > 0)).all():
             raise ValueError(f"state_scale is {scale}, not finite numbers above 0")
     except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
