@@ -285,7 +285,7 @@ def _facts(config: Config, env: PracticeEnv) -> dict[str, Any]:
 def _training_facts(trained: Trained) -> dict[str, Any]:
     rows, learner = trained.practice.rows, trained.practice.learner
     steps = sum(row["length"] for row in rows)
-    helped = sum(row["intervention_share"] * row["length"] for row in rows)
+    helped = sum(row.get("intervention_share", 0.0) * row["length"] for row in rows)
     return {
         "expert_cycle_time_s": trained.demos.cycle_time_s,
         "env_steps": learner.env_steps,
