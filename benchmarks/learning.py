@@ -1,6 +1,6 @@
 """What the dry run learns: success, cycle time, steps and minutes, and what demos and corrections are worth.
 
-    python -m benchmarks.learning [--quick] [--json FILE] [--seeds 0,1,2] [--only pick_cube] [--jobs 2]
+    python -m benchmarks.learning [--quick] [--json FILE] [--seeds 0,1,2,3,4] [--only peg_insertion|pick_cube|ablation] [--jobs 2]
 
 Every run is a `robot-rl dry-run` of its own process. Finished runs are kept in `runs/benchmarks`, keyed by
 their settings and the code they ran on, and are not run again.
@@ -29,6 +29,7 @@ HARD = (
     "task.params.tracker_error_m=0.001",
     "human.demos=3",
     "learner.env_steps=5000",
+    "eval_episodes=50",
 )
 """A wall to lift the peg over, a tracker whose error is larger than the play in the hole, and three demos."""
 ARMS = {
