@@ -1,6 +1,6 @@
 """What the dry run learns: success, cycle time, steps and minutes, and what demos and corrections are worth.
 
-    python -m benchmarks.learning [--quick] [--json FILE] [--seeds 0,1,2,3,4] [--only peg_insertion|pick_cube|ablation] [--jobs 2]
+    python -m benchmarks.learning [--quick] [--json FILE] [--seeds 0,1,2] [--only pick_cube] [--jobs 2]
 
 Every run is a `robot-rl dry-run` of its own process. Finished runs are kept in `runs/benchmarks`, keyed by
 their settings and the code they ran on, and are not run again.

@@ -1,18 +1,15 @@
 """The jobs behind the verbs: demos, training, evaluation, and the dry run that chains all three."""
 
 import logging
-import platform
 from dataclasses import dataclass
 from dataclasses import replace as changed
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from robot_rl import __version__
 from robot_rl.actor import PracticeEnv
 from robot_rl.check import check as find_out
 from robot_rl.clock import MonotonicClock
-from robot_rl.compose import resolved, save_config
+from robot_rl.compose import save_config
 from robot_rl.config import Config
 from robot_rl.data.episodes import load_episode, save_episode
 from robot_rl.env import RobotEnv
@@ -20,16 +17,16 @@ from robot_rl.errors import ConfigError, HardwareError, RobotRLError
 from robot_rl.evaluate import Score, filmstrips, score_policy
 from robot_rl.learn.policy import Policy, load_policy, save_policy
 from robot_rl.learner import Learner
-from robot_rl.make import SimScene, make_env
+from robot_rl.make import make_env
 from robot_rl.practice import Demos, Practice, record_demos
 from robot_rl.progress import Progress
 from robot_rl.report import write_report
+from robot_rl.summary import facts, headline, rows_of, scored, trained_facts
 from robot_rl.tasks.gymnasium_task import GymnasiumEnv
 
 log = logging.getLogger(__name__)
 SAME = 1e-3
 """Largest difference, in a state's own units, at which a replay counts as the recorded motion."""
-REPORTED_PACKAGES = ("mujoco", "torch", "numpy", "gymnasium", "ruckig", "hydra-core")
 
 
 def open_folder(config: Config, verb: str) -> Path:
@@ -133,9 +130,9 @@ def _train_and_report(config: Config, verb: str, episodes: int) -> Outcome:
             trained = _learn(config, env, folder, progress)
             score = _score(env, trained.policy, episodes if trained.practice.complete else 0, progress)
         report = {
-            **_facts(config, env),
-            **_summary(score, env),
-            **_training_facts(trained),
+            **facts(config, env),
+            **scored(score, env),
+            **trained_facts(trained.demos, trained.practice),
             "wall_s": clock.now_s() - started_s,
             "complete": trained.practice.complete and len(score.rows) == episodes,
         }
@@ -159,7 +156,7 @@ def evaluate(config: Config) -> Outcome:
         with Progress(config.eval_episodes) as progress:
             score = _score(env, policy, config.eval_episodes, progress)
         complete = len(score.rows) == config.eval_episodes
-        report = {**_facts(config, env), **_summary(score, env), "complete": complete}
+        report = {**facts(config, env), **scored(score, env), "complete": complete}
         return _write(folder, report, env, policy, score, [])
     finally:
         env.close()
@@ -219,91 +216,23 @@ def _score(env: PracticeEnv, policy: Policy, episodes: int, progress: Progress) 
     return score_policy(env, policy, episodes, show)
 
 
-def _summary(score: Score, env: PracticeEnv) -> dict[str, Any]:
-    """The score; without success figures for an environment that has only returns."""
-    summary = score.summary()
-    if not env.has_success:
-        summary |= dict.fromkeys(("success_rate", "success_ci95", "cycle_time_s"))
-    return summary
-
-
-def _rows(score: Score, env: PracticeEnv) -> list[dict[str, Any]]:
-    """The scored episodes; without success where there is none."""
-    return [{k: v for k, v in row.items() if env.has_success or k != "success"} for row in score.rows]
-
-
 def _write(
     folder: Path, report: dict[str, Any], env: PracticeEnv, policy: Policy, score: Score, rows: list[dict[str, Any]]
 ) -> Outcome:
     """The report at once, then again with pictures: drawing them may be interrupted."""
-    scored = _rows(score, env)
+    scored = rows_of(score, env)
     page = write_report(folder, report, rows, scored, [])
     try:
         strips = _strips(env, policy, score)
         write_report(folder, report, rows, scored, strips)
     except KeyboardInterrupt:
         log.warning("interrupted: the report is complete but for its pictures")
-    return Outcome(f"{_headline(report)}report: {page}", report["complete"])
-
-
-def _headline(report: dict[str, Any]) -> str:
-    """The result in a line, or nothing where nothing was scored."""
-    if not report["episodes"]:
-        return ""
-    if report["success_rate"] is None:
-        return f"mean return {report['return_mean']:.4g} over {report['episodes']} episodes\n"
-    low, high = report["success_ci95"]
-    time_s, expert_s = report["cycle_time_s"], report.get("expert_cycle_time_s")
-    cycle = f", cycle time {time_s:.1f} s" if time_s else ""
-    against = f" (expert {expert_s:.1f} s)" if expert_s and time_s else ""
-    rate = f"success {report['success_rate']:.0%} of {report['episodes']} episodes [{low:.0%}, {high:.0%}]"
-    return f"{rate}{cycle}{against}\n"
+    return Outcome(f"{headline(report)}report: {page}", report["complete"])
 
 
 def _strips(env: PracticeEnv, policy: Policy, score: Score) -> list[Any]:
     can_draw = isinstance(env, RobotEnv) and env.render_mode is not None
     return filmstrips(env, policy, score) if can_draw else []
-
-
-def _facts(config: Config, env: PracticeEnv) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "task": config.task.name,
-        "seed": config.seed,
-        "config": resolved(config),
-        "versions": {"robot_rl": __version__, "python": platform.python_version(), **_versions()},
-    }
-    if isinstance(env, RobotEnv) and isinstance(env.scene, SimScene):
-        world = env.scene.world
-        facts["limit_breaches"] = sum(world.breaches.values())
-        facts["limit_breaches_by_kind"] = dict(world.breaches)
-        facts["max_contact_force_n"] = round(world.max_force_n, 1)
-        facts["mujoco_warnings"] = int(world.data.warning.number.sum())
-        facts["gate_actions"] = dict(world.loop.gate.counts)
-    return facts
-
-
-def _training_facts(trained: Trained) -> dict[str, Any]:
-    rows, learner = trained.practice.rows, trained.practice.learner
-    steps = sum(row["length"] for row in rows)
-    helped = sum(row.get("intervention_share", 0.0) * row["length"] for row in rows)
-    return {
-        "expert_cycle_time_s": trained.demos.cycle_time_s,
-        "env_steps": learner.env_steps,
-        "gradient_steps": learner.gradient_steps,
-        "intervention_share": helped / steps if steps else None,
-        "skipped_updates": learner.agent.skipped,
-        "collection": {"demos": len(trained.demos.episodes), "demos_tried": trained.demos.tried},
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in REPORTED_PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def check(config: Config) -> Outcome:
