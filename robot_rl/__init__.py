@@ -3,6 +3,7 @@
 from robot_rl import load_config, load_policy, make_env
 """
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["load_config", "load_policy", "make_env"]
+
+if not os.environ.get("DISPLAY"):
+    # Read by MuJoCo when it is imported: without a screen it draws through EGL or not at all.
+    os.environ.setdefault("MUJOCO_GL", "egl")
 
 _HOMES = {
     "load_config": "robot_rl.compose",

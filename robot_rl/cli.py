@@ -44,7 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     # Before NumPy is imported: threads that fight over cores make small products hundreds of times slower.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("MUJOCO_GL", "egl")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
