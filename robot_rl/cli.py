@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     # Before NumPy is imported: threads that fight over cores make small products hundreds of times slower.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # also where a script's `&` has made SIGINT ignored
+        signal.signal(stop, signal.default_int_handler)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         OUT.print(USAGE, markup=False)
         return 0

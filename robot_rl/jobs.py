@@ -60,8 +60,6 @@ def open_env(config: Config, pictures: bool = False) -> PracticeEnv:
     """
     if config.task.name == "gymnasium":
         return GymnasiumEnv(config.task)
-    if config.robot.cameras:
-        log.warning("robot.cameras are drawn into the observation, but the learner uses the state only")
     if not pictures:
         return make_env(config)
     try:
@@ -126,6 +124,8 @@ def _train_and_report(config: Config, verb: str, episodes: int) -> Outcome:
     env = open_env(config, pictures=True)
     try:
         save_config(config, folder / "config.yaml")
+        if config.robot.cameras:
+            log.warning("robot.cameras are drawn into the observation, but the learner uses the state only")
         with progress:
             trained = _learn(config, env, folder, progress)
             score = _score(env, trained.policy, episodes if trained.practice.complete else 0, progress)

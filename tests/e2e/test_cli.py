@@ -133,7 +133,10 @@ def test_control_c_and_terminate_end_cleanly_with_what_there_is(tmp_path: Path, 
     while len(list(tmp_path.glob("practice/*.npz"))) < 3 and time.monotonic() < deadline_s:
         time.sleep(0.2)
     child.send_signal(stop)
-    out, err = child.communicate(timeout=60)
+    try:
+        out, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
     assert child.returncode == 130, err
     assert "Traceback" not in err
     report = json.loads((tmp_path / "report.json").read_text())
