@@ -21,7 +21,8 @@ class ArmLoop:
         self._expires_s = 0.0
         self._tau: Array | None = None
         self.fault = ""
-        """Latched reason why no command is taken any more; only `reset`, by a person, clears it."""
+        """Latched reason why no command is taken any more; only `reset` clears it: a person's act, or in simulation the
+        scene's own reset, which stands for one."""
 
     def reset(self, q_rad: Array) -> None:
         """Hold the measured pose; nothing remembered of earlier motion."""

@@ -14,7 +14,7 @@ class ArmModel:
 
     def __init__(self, model: mujoco.MjModel, joints: int, site: str = "tcp") -> None:
         self.joints = joints
-        self.model = self._model = model
+        self.model = model
         self._data = mujoco.MjData(model)
         self._site = model.site(site).id
         self._jac = np.zeros((6, model.nv))
@@ -26,10 +26,10 @@ class ArmModel:
         data = self._data
         data.qpos[: self.joints] = q_rad
         data.qvel[: self.joints] = dq_rad_s
-        mujoco.mj_kinematics(self._model, data)
-        mujoco.mj_comPos(self._model, data)
-        mujoco.mj_comVel(self._model, data)
-        mujoco.mj_jacSite(self._model, data, self._jac[:3], self._jac[3:], self._site)
+        mujoco.mj_kinematics(self.model, data)
+        mujoco.mj_comPos(self.model, data)
+        mujoco.mj_comVel(self.model, data)
+        mujoco.mj_jacSite(self.model, data, self._jac[:3], self._jac[3:], self._site)
 
     @property
     def jacobian(self) -> Array:
@@ -38,7 +38,7 @@ class ArmModel:
 
     def bias_nm(self) -> Array:
         """(n,) gravity, Coriolis and centrifugal torques."""
-        mujoco.mj_rne(self._model, self._data, 0, self._bias)
+        mujoco.mj_rne(self.model, self._data, 0, self._bias)
         return self._bias[: self.joints]
 
     def tcp_position_m(self) -> Array:

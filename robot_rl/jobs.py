@@ -220,11 +220,11 @@ def _write(
     folder: Path, report: dict[str, Any], env: PracticeEnv, policy: Policy, score: Score, rows: list[dict[str, Any]]
 ) -> Outcome:
     """The report at once, then again with pictures: drawing them may be interrupted."""
-    scored = rows_of(score, env)
-    page = write_report(folder, report, rows, scored, [])
+    episodes = rows_of(score, env)
+    page = write_report(folder, report, rows, episodes, [])
     try:
         strips = _strips(env, policy, score)
-        write_report(folder, report, rows, scored, strips)
+        write_report(folder, report, rows, episodes, strips)
     except KeyboardInterrupt:
         log.warning("interrupted: the report is complete but for its pictures")
     return Outcome(f"{headline(report)}report: {page}", report["complete"])

@@ -45,8 +45,7 @@ class SimArm:
         )
 
     def command(self, command: PoseCommand) -> Verdict:
-        state = self.read()
-        return self._world.loop.command(command, state, self._world.now_s())
+        return self._world.loop.command(command, self.read(), self._world.now_s())
 
     def stop(self) -> None:
         self._world.loop.stop()
