@@ -1,24 +1,19 @@
 """The acting loop: observe, choose, act, record. It knows nothing of who chooses or who learns."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import gymnasium
-import numpy as np
 
-from robot_rl.specs import StateSpec
-from robot_rl.types import Episode, Float32, Source, Step
+from robot_rl.specs import Layout
+from robot_rl.types import Episode, Float32, Frame, Source, Transition
 
 
 class PracticeEnv(Protocol):
     """What practice needs of an environment beyond Gymnasium's interface."""
 
-    state_spec: StateSpec
-    action_names: tuple[str, ...]
-    has_gripper: bool
-    has_success: bool
-    """Episodes either succeed or not; otherwise only their return counts."""
+    layout: Layout
     action_space: gymnasium.Space[Any]
 
     def reset(self, *, seed: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]: ...
@@ -29,51 +24,71 @@ class PracticeEnv(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An action and who chose it."""
+    """An action, who chose it, and the version of the policy in force."""
 
     action: Float32
     source: Source
+    policy_version: int = 0
 
 
 Choose = Callable[[Float32], Choice]
 """From the state (n,) to a choice."""
 
 
+@dataclass
+class Counter:
+    """Names an actor's frames, one after the other."""
+
+    actor: str = "actor"
+    sequence: int = 0
+    """Of the next frame"""
+    episode: int = 0
+    """Of the next episode"""
+
+    def stamp(self, frame: Frame, demo_set: int = 0) -> Frame:
+        """The frame under its own name; its end is the end of its episode."""
+        named = replace(frame, actor=self.actor, sequence=self.sequence, episode=self.episode, demo_set=demo_set)
+        self.sequence += 1
+        self.episode += frame.ends
+        return named
+
+
 def run_episode(
-    env: PracticeEnv, seed: int, choose: Choose, on_step: Callable[[Step], None] = lambda _: None
+    env: PracticeEnv,
+    seed: int,
+    choose: Choose,
+    on_frame: Callable[[Frame], None] = lambda _: None,
+    counter: Counter | None = None,
 ) -> Episode:
-    """One episode from `reset(seed)` to its end; `on_step` sees every transition as it happens."""
-    observation, _ = env.reset(seed=seed)
-    states, steps, requested, duration_s, done, success = [observation["state"]], [], [], 0.0, False, False
-    while not done:
-        choice = choose(states[-1])
+    """One episode from `reset(seed)` to its end; `on_frame` sees every frame as it happens."""
+    counter = counter or Counter()
+    frames: list[Frame] = []
+
+    def keep(observation: dict[str, Any], info: dict[str, Any], transition: Transition | None) -> None:
+        images = {name: image for name, image in observation.items() if name != "state"}
+        frame = Frame(
+            "", 0, 0, len(frames), seed, info["stamp_s"], observation["state"], transition, images, info.get("arm")
+        )
+        frames.append(counter.stamp(frame))
+        on_frame(frames[-1])
+
+    observation, info = env.reset(seed=seed)
+    keep(observation, info, None)
+    while not frames[-1].ends:
+        choice = choose(frames[-1].state)
         observation, reward, terminated, truncated, info = env.step(choice.action)
-        step = Step(
-            states[-1],
+        transition = Transition(
+            choice.action,
             info["executed"],
+            choice.source,
             float(reward),
             terminated,
             truncated,
-            observation["state"],
-            choice.source,
+            bool(info["success"]),
+            info["duration_s"],
             info["gripper_changed"],
+            tuple(info["reasons"]),
+            choice.policy_version,
         )
-        states.append(step.next_observation)
-        steps.append(step)
-        requested.append(choice.action)
-        duration_s += info["duration_s"]
-        done, success = terminated or truncated, bool(info["success"])
-        on_step(step)
-    return Episode(
-        seed,
-        np.stack(states),
-        np.stack([s.action for s in steps]),
-        np.stack(requested),
-        np.array([s.reward for s in steps], np.float32),
-        np.array([s.source for s in steps], np.int8),
-        np.array([s.gripper_changed for s in steps]),
-        steps[-1].terminated,
-        steps[-1].truncated,
-        success,
-        duration_s,
-    )
+        keep(observation, info, transition)
+    return Episode(frames)

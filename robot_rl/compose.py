@@ -6,8 +6,9 @@ Groups and their values are in `conf/`, the records in `config.py`, the ranges i
 import dataclasses
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -64,6 +65,17 @@ def resolved(config: Config) -> dict[str, Any]:
 def save_config(config: Config, path: Path) -> None:
     """Write the configuration as YAML; `load_config` of its values gives the same run."""
     path.write_text(OmegaConf.to_yaml(OmegaConf.create(resolved(config))), encoding="utf-8")
+
+
+def read_config(path: Path) -> Config:
+    """The configuration that `save_config` wrote. Raises ConfigError when it is not one."""
+    try:
+        tree = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path))
+    except (OSError, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not a saved configuration: {_first_line(error)}") from error
+    config = _to_config(cast(DictConfig, tree))
+    validate(config)
+    return config
 
 
 def groups() -> dict[str, list[str]]:

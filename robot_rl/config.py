@@ -109,6 +109,19 @@ class LearnerConfig:
     env_steps: int = 8000
     """Budget of online environment steps."""
     capacity: int = 200000
+    """Frames that each of the two replay buffers holds."""
+    sampler: str = "uniform"
+    """How practice is drawn: `uniform`, `reshuffle` (every transition once before any twice) or `return_weighted`
+    (episodes by their return)."""
+    replay_folder: str = ""
+    """Where replay keeps its columns as memory-mapped files, for buffers larger than memory. Empty: in memory."""
+    checkpoint_every: int = 500
+    """Environment steps between two checkpoints (0: none)."""
+    publish_every: int = 10
+    """Environment steps between two versions of the policy given to actors."""
+    max_lag: int = 100
+    """Environment steps that an actor may be ahead of the learner before it waits (0: it never waits, the lag is
+    only shown). The learner always waits for data: the update-to-data ratio holds either way."""
     threads: int = 1
     """Torch threads, set on purpose: contention makes small updates hundreds of times slower."""
 
@@ -125,6 +138,24 @@ class HumanConfig:
     """Time without progress after which the policy counts as stuck."""
     max_takeover_s: float = 1.5
     """Longest single correction."""
+    help_until: float = 1.0
+    """Share of practice after which nobody corrects any more: the policy finishes learning alone."""
+
+
+@dataclass
+class LinkConfig:
+    """The link between actors and a learner in another process or on another machine."""
+
+    address: str = "127.0.0.1:50051"
+    """Where the learner listens. Anything but loopback needs `token_file` and TLS."""
+    actor: str = "actor"
+    """Name of this actor, its own among all that feed one learner."""
+    token_file: str = ""
+    """File with the secret that both sides share."""
+    tls_certificate: str = ""
+    """PEM file: of the learner, which shows it; of its issuer (or the same file), for actors."""
+    tls_key: str = ""
+    """PEM file of the learner's private key; for the learner only."""
 
 
 @dataclass
@@ -136,6 +167,7 @@ class Config:
     task: TaskConfig = field(default_factory=TaskConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
+    link: LinkConfig = field(default_factory=LinkConfig)
     seed: int = 0
     out: str = ""
     """Folder for results; empty: `runs/<verb>-<task>-<seed>`."""
@@ -144,5 +176,19 @@ class Config:
     eval_episodes: int = 100
     policy: str = ""
     """Folder of a saved policy (evaluate)."""
-    episode: str = ""
-    """Episode file (replay)."""
+    resume: bool = False
+    """Go on with the run in `out` where it stopped."""
+    demos: str = ""
+    """Folder of recorded demonstrations to learn from, and of the `demos` verbs; empty: record scripted ones."""
+    episode: int = 0
+    """Which one of `demos` (replay and the `demos` verbs)."""
+    episodes: list[int] = field(default_factory=list)
+    """Which ones (demos split)."""
+    share: float = 0.0
+    """How much of `demos`, drawn by `seed` (demos split)."""
+    more: list[str] = field(default_factory=list)
+    """Folders to put together with `demos` (demos merge)."""
+    format: str = ""
+    """`lerobot`, `robomimic` or `serl` (demos export and import)."""
+    success: bool = True
+    """What the episode was after all (demos relabel)."""

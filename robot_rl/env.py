@@ -25,8 +25,8 @@ from controllers.records import ArmState, PoseCommand
 from robot_rl.clock import Clock
 from robot_rl.errors import HardwareError, NonFiniteError
 from robot_rl.hardware import Arm, Camera, Gripper
-from robot_rl.specs import AXES, Field, StateSpec
-from robot_rl.tasks.base import Reading, Scene
+from robot_rl.specs import AXES, Field, Layout, StateSpec
+from robot_rl.tasks.base import Reading, Scene, Task
 from robot_rl.types import Float32
 
 ROBOT_FIELDS = {
@@ -49,10 +49,15 @@ RESET_STEP = 0.6
 """Share of the policy's largest step with which resets move."""
 
 
+def layout(task: Task) -> Layout:
+    """The layout of a task on a robot; no device is opened."""
+    state = StateSpec((*(ROBOT_FIELDS[name] for name in task.robot_fields), *task.fields))
+    return Layout(state, task.action.names, task.action.gripper)
+
+
 class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
     """One task on one robot."""
 
-    has_success = True
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 (gymnasium's own declaration)
 
     def __init__(
@@ -72,9 +77,8 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self._cameras, self._viewer = tuple(cameras), viewer
         self._period_s, self._max_steps = 1.0 / policy_hz, max_steps
         task = scene.task
-        self.action_spec, self.has_gripper = task.action, task.action.gripper
-        self.action_names = task.action.names
-        self.state_spec = StateSpec((*(ROBOT_FIELDS[name] for name in task.robot_fields), *task.fields))
+        self.layout = layout(task)
+        self.action_spec = task.action
         self._driven = np.array([axis in task.action.axes for axis in AXES])
         self._sequence = 0
         self._steps = self._max_steps
@@ -82,7 +86,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self.render_mode = "rgb_array" if viewer else None
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.action_spec.size,), np.float32)
         spaces: dict[str, gymnasium.Space[Any]] = {
-            "state": gymnasium.spaces.Box(-np.inf, np.inf, (self.state_spec.size,), np.float32)
+            "state": gymnasium.spaces.Box(-np.inf, np.inf, (self.layout.state.size,), np.float32)
         }
         for camera in self._cameras:
             spaces[camera.name] = gymnasium.spaces.Box(0, 255, camera.read().image.shape, np.uint8)
@@ -106,7 +110,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self._reset_pose = self.arm.read().tcp
         self._steps = 0
         self.reading = self._read()
-        return self._observation(self.reading), {}
+        return self._observation(self.reading), self._reading_info()
 
     def step(self, action: Float32) -> tuple[dict[str, NDArray[Any]], float, bool, bool, dict[str, Any]]:
         """Act for one policy period.
@@ -129,6 +133,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self._steps += 1
         success = self.scene.task.succeeded(self.reading)
         info = {
+            **self._reading_info(),
             "executed": executed,
             "reasons": verdict.reasons,
             "gripper_changed": changed,
@@ -180,10 +185,13 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
     def _read(self) -> Reading:
         return Reading(self.arm.read(), self.gripper.read() if self.gripper else None)
 
+    def _reading_info(self) -> dict[str, Any]:
+        return {"stamp_s": self.reading.arm.stamp_s, "arm": self.reading.arm}
+
     def _observation(self, reading: Reading) -> dict[str, NDArray[Any]]:
         values = {**self._robot_fields(reading), **self.scene.task.observe(reading)}
         images = {camera.name: camera.read().image for camera in self._cameras}
-        return {"state": self.state_spec.pack(values), **images}
+        return {"state": self.layout.state.pack(values), **images}
 
     def _send(self, target: Pose) -> Any:
         self._sequence += 1
@@ -191,7 +199,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
 
     def _grip(self, action: Float32) -> bool:
         """Pass on the gripper's part of an action, one of -1, 0, 1; True when it changes what the gripper is told."""
-        if not self.gripper or not self.has_gripper or action[-1] == 0:
+        if not self.gripper or not self.layout.has_gripper or action[-1] == 0:
             return False
         closing = bool(action[-1] < 0)
         changed = closing != self.reading.gripper.closing  # type: ignore[union-attr]
@@ -226,7 +234,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         if self._steps >= self._max_steps:
             raise HardwareError("no episode is under way; call reset() first")
         action = np.clip(action, -1.0, 1.0)
-        if self.has_gripper:
+        if self.layout.has_gripper:
             action[-1] = np.sign(action[-1]) * (abs(action[-1]) > 1 / 3)
         return action
 

@@ -2,10 +2,13 @@
 
     RobotRLError
     ├── ConfigError      the request is wrong: unknown key, bad value, unusable folder (exit code 2)
-    │   └── PolicyError  the given file is not a policy of ours, is damaged, or belongs to another task
+    │   ├── PolicyError  the given file is not a policy of ours, is damaged, or belongs to another task
+    │   └── DataError    the given log, demos or checkpoint are damaged, foreign, or of another version
     ├── HardwareError    a device cannot do what was asked
     │   ├── StaleError   a reading is older than allowed
     │   └── FaultError   the device has latched a fault; only a person clears it
+    ├── StorageError     the disk does not take what must be kept
+    ├── LinkError        actor and learner cannot work together, or do not reach each other
     ├── NonFiniteError   NaN or infinity where a finite number is required
     └── SimulationError  MuJoCo reported a warning, or time went backwards
 
@@ -23,6 +26,18 @@ class ConfigError(RobotRLError):
 
 class PolicyError(ConfigError):
     """The given policy cannot be used."""
+
+
+class DataError(ConfigError):
+    """The given log, demonstrations or checkpoint cannot be used."""
+
+
+class StorageError(RobotRLError):
+    """The disk does not take what must be kept."""
+
+
+class LinkError(RobotRLError):
+    """Actor and learner cannot work together, or do not reach each other."""
 
 
 class HardwareError(RobotRLError):

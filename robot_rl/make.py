@@ -15,10 +15,12 @@ from robot_rl.config import Config, SafetyConfig
 from robot_rl.drivers.sim import SimArm, SimCamera, SimGripper
 from robot_rl.drivers.sim_window import SimWindow
 from robot_rl.drivers.sim_world import SimWorld
-from robot_rl.env import RobotEnv
+from robot_rl.env import RobotEnv, layout
 from robot_rl.errors import ConfigError
+from robot_rl.specs import Layout
 from robot_rl.tasks import make_task
 from robot_rl.tasks.base import Task
+from robot_rl.tasks.gymnasium_task import GymnasiumEnv
 
 STEP_MARGIN = 1.2
 """The gate's step clip against the policy's largest step: room for the return of undriven axes."""
@@ -42,6 +44,15 @@ class SimScene:
                 f"{low} .. {high} m; lower its ranges in task.params"
             )
         return start
+
+
+def task_layout(config: Config) -> Layout:
+    """What the vectors of the configured task mean; no robot is opened."""
+    if config.task.name != "gymnasium":
+        return layout(make_task(config.task))
+    env = GymnasiumEnv(config.task)
+    env.close()
+    return env.layout
 
 
 def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> RobotEnv:

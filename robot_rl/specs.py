@@ -66,6 +66,18 @@ class StateSpec:
         return parts
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the vectors of an environment mean: all that a learner needs to know of it."""
+
+    state: StateSpec
+    action_names: tuple[str, ...]
+    has_gripper: bool
+    """The last entry of the action is the gripper's."""
+    has_success: bool = True
+    """Episodes either succeed or not; otherwise only their return counts."""
+
+
 AXES = ("x", "y", "z", "rx", "ry", "rz")
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,13 +48,17 @@ AT_LEAST = {
     "learner.random_steps": 0,
     "learner.start_steps": 0,
     "learner.env_steps": 0,
-    "learner.capacity": 1,
+    "learner.capacity": 2,
+    "learner.checkpoint_every": 0,
+    "learner.publish_every": 1,
+    "learner.max_lag": 0,
     "learner.threads": 1,
     "human.demos": 0,
     "seed": 0,
+    "episode": 0,
     "eval_episodes": 0,
 }
-SHARES = ("learner.demo_ratio", "learner.gripper_epsilon")
+SHARES = ("learner.demo_ratio", "learner.gripper_epsilon", "human.help_until", "share")
 AT_MOST = {
     "robot.image_size": 2048,
     "learner.capacity": 10_000_000,
@@ -71,6 +76,8 @@ AT_MOST = {
     "safety.joint_margin_rad": 1.0,
 }
 """Larger values are a mistake, of unit often, more than a wish. Motion: the Panda's own limits (Franka's table)."""
+SAMPLERS = ("uniform", "reshuffle", "return_weighted")
+ACTOR = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 LARGEST_PARAM_M = 2.0
 """No length on a table top is longer."""
 
@@ -107,6 +114,10 @@ def _check_ranges(values: dict[str, Any]) -> None:
     _require(0 < values["learner.discount"] < 1, "learner.discount", values["learner.discount"], "between 0 and 1")
     _require(0 < values["learner.tau"] <= 1, "learner.tau", values["learner.tau"], "above 0, at most 1")
     _require(values["learner.name"] in ("rlpd", "bc"), "learner.name", values["learner.name"], "rlpd or bc")
+    sampler = values["learner.sampler"]
+    _require(sampler in SAMPLERS, "learner.sampler", sampler, ", ".join(SAMPLERS))
+    actor = values["link.actor"]
+    _require(ACTOR.fullmatch(actor), "link.actor", repr(actor), "1 to 64 letters, digits, `-`, `_` or `.`")
     hidden = values["learner.hidden"]
     good = hidden and min(hidden) >= 1 and max(hidden) <= 4096
     _require(good, "learner.hidden", hidden, "layer widths from 1 to 4096, such as [256,256]")

@@ -1,23 +1,13 @@
-"""A policy to deploy: numpy only, stored as a folder that can be checked before it moves anything."""
+"""A policy to deploy: numpy only."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
-from robot_rl.errors import ConfigError, PolicyError
+from robot_rl.errors import PolicyError
 from robot_rl.types import Float32
 
-FORMAT, VERSION = "robot_rl.policy", 1
-WEIGHTS, HEADER = "weights.safetensors", "policy.json"
 EPSILON = 1e-5
 """Of LayerNorm."""
 LOG_STD_MIN, LOG_STD_MAX = -5.0, 2.0
@@ -117,111 +107,3 @@ def _forward(layers: Layers, x: Float32) -> Float32:
         np.maximum(x, 0, out=x)
     weight, bias = layers[-1]
     return x @ weight + bias
-
-
-def save_policy(policy: Policy, folder: str | Path) -> None:
-    """Write the folder; its header, which makes it valid, comes last.
-
-    Raises:
-        ConfigError: the folder cannot be written.
-    """
-    folder = Path(folder)
-    weights = save_tensors(_named(policy))
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        **asdict(policy.meta),
-        "state_scale": policy.state_scale.tolist(),
-        "actor_sizes": _sizes(policy.actor),
-        "gripper_sizes": _sizes(policy.gripper) if policy.gripper else [],
-        "has_gripper": policy.gripper is not None,
-        "sha256": hashlib.sha256(weights).hexdigest(),
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / WEIGHTS, weights)
-        _replace(folder / HEADER, json.dumps(header, indent=2).encode())
-    except OSError as error:
-        raise ConfigError(f"cannot write a policy to {folder}: {error.strerror}; choose another folder") from error
-
-
-def load_policy(folder: str | Path) -> Policy:
-    """Read a folder written by `save_policy`.
-
-    Raises:
-        PolicyError: nothing there, not a policy of ours, another version, or damaged.
-    """
-    folder = Path(folder)
-    header = _header(folder)
-    weights = _read(folder / WEIGHTS)
-    if hashlib.sha256(weights).hexdigest() != header["sha256"]:
-        raise PolicyError(f"{folder / WEIGHTS} does not match its checksum: damaged; copy or train it again")
-    try:
-        tensors = load_tensors(weights)
-        scale = np.asarray(header["state_scale"], np.float32)
-        actor = _layers(tensors, "actor", [len(scale), *header["actor_sizes"][1:]])
-        gripper = _layers(tensors, "gripper", header["gripper_sizes"]) if header["has_gripper"] else None
-        meta = PolicyMeta(header["task"], tuple(header["state_names"]), tuple(header["action_names"]), header["robot"])
-        if not (np.isfinite(scale) & (scale > 0)).all():
-            raise ValueError(f"state_scale is {scale}, not finite numbers above 0")
-    except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise PolicyError(f"{folder} is not a usable policy: {error}; copy or train it again") from error
-    return Policy(meta, scale, actor, gripper)
-
-
-def _header(folder: Path) -> dict:
-    try:
-        header = json.loads(_read(folder / HEADER))
-    except ValueError as error:
-        raise PolicyError(f"{folder / HEADER} is not JSON ({error}); copy or train the policy again") from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise PolicyError(f"{folder / HEADER} is not of format {FORMAT}; give a folder saved by train")
-    if header.get("version") != VERSION:
-        raise PolicyError(
-            f"{folder / HEADER} has version {header.get('version')}, this program reads version {VERSION}; "
-            "train again or use the program that wrote it"
-        )
-    if "sha256" not in header:
-        raise PolicyError(f"{folder / HEADER} has no checksum: damaged; copy or train it again")
-    return header
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PolicyError(f"no policy at {path} ({error.strerror}); give a folder saved by train") from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write through a temporary file, so that no reader sees half of it."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
-def _sizes(layers: Layers) -> list[int]:
-    return [len(layers[0][0]), *(len(bias) for _, bias in layers)]
-
-
-def _named(policy: Policy) -> dict[str, Float32]:
-    named = {}
-    for net, layers in (("actor", policy.actor), ("gripper", policy.gripper or [])):
-        for k, (weight, bias) in enumerate(layers):
-            named[f"{net}.{k}.weight"] = np.ascontiguousarray(weight)
-            named[f"{net}.{k}.bias"] = np.ascontiguousarray(bias)
-    return named
-
-
-def _layers(tensors: Mapping[str, NDArray], net: str, sizes: Sequence[int]) -> Layers:
-    if len(sizes) < 2 or f"{net}.{len(sizes) - 1}.weight" in tensors:
-        raise ValueError(f"{net}_sizes is {sizes}, but the weights have another number of layers")
-    layers = []
-    for k, (n, m) in enumerate(pairwise(sizes)):
-        weight, bias = tensors[f"{net}.{k}.weight"], tensors[f"{net}.{k}.bias"]
-        if weight.shape != (n, m) or bias.shape != (m,):
-            raise ValueError(f"{net}.{k} has shapes {weight.shape}, {bias.shape} instead of {(n, m)}, {(m,)}")
-        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-            raise ValueError(f"{net}.{k} holds numbers that are not finite")
-        layers.append((weight.astype(np.float32), bias.astype(np.float32)))
-    return layers

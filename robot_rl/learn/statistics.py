@@ -15,7 +15,7 @@ class Returns:
     values: np.ndarray
     """(T,)"""
     biased: bool
-    """The time limit cut the episode: what would have come after is missing, so the values are too small."""
+    """The time limit or a stop cut the episode: what would have come after is missing, the values are too small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def returns(episode: Episode, discount: float) -> Returns:
     for t in reversed(range(len(episode))):
         total = float(episode.rewards[t]) + discount * total
         values[t] = total
-    return Returns(values, episode.truncated and not episode.terminated)
+    return Returns(values, not episode.terminated)
 
 
 def health(q: np.ndarray, measured: np.ndarray) -> Health:

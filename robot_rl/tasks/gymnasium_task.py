@@ -6,16 +6,15 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.clock import MonotonicClock
 from robot_rl.config import TaskConfig
 from robot_rl.errors import ConfigError
-from robot_rl.specs import Field, StateSpec
+from robot_rl.specs import Field, Layout, StateSpec
 from robot_rl.types import Float32
 
 
 class GymnasiumEnv(gymnasium.Wrapper[dict[str, Any], Float32, Any, Any]):
     """Observations as {"state": (n,)}, actions in [-1, 1], and the info that the actor expects."""
-
-    has_gripper = has_success = False
 
     def __init__(self, config: TaskConfig, render: bool = False) -> None:
         """Raises ConfigError for an unknown id or spaces the learner cannot use."""
@@ -35,20 +34,28 @@ class GymnasiumEnv(gymnasium.Wrapper[dict[str, Any], Float32, Any, Any]):
             raise ConfigError(f"task.id={config.id}: actions {actions} must be one bounded vector")
         super().__init__(gymnasium.wrappers.RescaleAction(env, np.float32(-1.0), np.float32(1.0)))
         size = int(np.prod(space.shape))
-        self.state_spec = StateSpec((Field("observation", size, "", 1.0),))
-        self.action_names = tuple(f"action[{i}]" for i in range(actions.shape[0]))
+        names = tuple(f"action[{i}]" for i in range(actions.shape[0]))
+        self.layout = Layout(StateSpec((Field("observation", size, "", 1.0),)), names, False, has_success=False)
+        self._clock = MonotonicClock()
         self.observation_space = gymnasium.spaces.Dict(
             {"state": gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float32)}
         )
 
     def reset(self, **options: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         observation, info = self.env.reset(**options)
-        return self._state(observation), info
+        return self._state(observation), {**info, "stamp_s": self._clock.now_s()}
 
     def step(self, action: Float32) -> tuple[dict[str, NDArray[Any]], float, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         success = bool(info.get("is_success", False))
-        extra = {"executed": action, "gripper_changed": False, "success": success, "duration_s": 0.0}
+        extra = {
+            "stamp_s": self._clock.now_s(),
+            "executed": action,
+            "reasons": (),
+            "gripper_changed": False,
+            "success": success,
+            "duration_s": 0.0,
+        }
         return self._state(observation), float(reward), terminated, truncated, {**info, **extra}
 
     def _state(self, observation: Any) -> dict[str, NDArray[Any]]:
