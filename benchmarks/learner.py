@@ -10,6 +10,7 @@ late, in a child process already bound to its cores.
 
 import argparse
 import gc
+import itertools
 import json
 import os
 import platform
@@ -152,15 +153,16 @@ def measure_sampling(repetitions: int) -> list[Row]:
 
 
 def fill(buffer: Any) -> None:
-    """A full buffer of zeros."""
+    """A full buffer of zeros: one long episode."""
     import numpy as np
 
-    from robot_rl.types import Source, Step
+    from robot_rl.types import Frame, Source, Transition
 
     state, action = np.zeros(OBSERVATION, np.float32), np.zeros(ACTION, np.float32)
-    step = Step(state, action, 0.0, False, False, state, Source.POLICY)
-    for _ in range(buffer.capacity):
-        buffer.add(step)
+    transition = Transition(action, action, Source.POLICY, 0.0, False, False, False, 0.1)
+    frames = (Frame("actor", i, 0, i, 0, 0.0, state, transition if i else None) for i in range(buffer.capacity))
+    for before, after in itertools.pairwise(frames):
+        buffer.add(before, after)
 
 
 def random_block(utd: int) -> Any:

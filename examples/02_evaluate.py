@@ -29,7 +29,7 @@ else:
 
 env = make_env(load_config(settings))
 policy = load_policy(folder)
-policy.check_fits(env.state_spec.names, env.action_names)
+policy.check_fits(env.layout.state.names, env.layout.action_names)
 
 for seed in range(5):
     observation, _ = env.reset(seed=seed)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from robot_rl.compose import load_config
-    from robot_rl.learn.policy import load_policy
+    from robot_rl.learn.policy_file import load_policy
     from robot_rl.make import make_env
 
 __version__ = "0.1.0"
@@ -20,7 +20,7 @@ if not os.environ.get("DISPLAY"):
 
 _HOMES = {
     "load_config": "robot_rl.compose",
-    "load_policy": "robot_rl.learn.policy",
+    "load_policy": "robot_rl.learn.policy_file",
     "make_env": "robot_rl.make",
 }
 

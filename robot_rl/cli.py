@@ -4,11 +4,15 @@ import logging
 import os
 import signal
 import sys
+from importlib import import_module
+from pathlib import Path
 
 from rich.console import Console
 
-from robot_rl.compose import load_config
+from robot_rl.compose import load_config, read_config
+from robot_rl.config import Config
 from robot_rl.errors import ConfigError, RobotRLError
+from robot_rl.processes import tie_to_parent
 from robot_rl.suggest import nearest
 
 OUT = Console(highlight=False, soft_wrap=True)
@@ -18,9 +22,12 @@ USAGE = """robot-rl VERB [KEY=VALUE ...]
 
   dry-run        demos, training with corrections, evaluation and a report, all in simulation
   demos record   record demonstrations of the scripted expert
-  train          demos and training only, for a task or any Gymnasium environment
+  demos ...      list, show, keep, discard, relabel, undo, merge, split, export, import, repair: docs/demos.md
+  train          demos and training in two processes, actor and learner, for a task or any Gymnasium environment
+  actor          the robot's side of training; frames go to the learner at link.address
+  learner        the other side: learns from what actors send
   evaluate       score a policy: policy=FOLDER
-  replay         repeat a recorded episode: episode=FILE
+  replay         repeat a recorded episode: demos=FOLDER episode=0
   check          what this machine can do
 
   task=reach|peg_insertion|pick_cube|gymnasium   robot=panda|ur5e   learner=rlpd|bc   human=scripted|none
@@ -29,12 +36,25 @@ USAGE = """robot-rl VERB [KEY=VALUE ...]
 
 
 VERBS = {
-    "dry-run": "dry_run",
-    "demos record": "record",
-    "train": "train",
-    "evaluate": "evaluate",
-    "replay": "replay",
-    "check": "check",
+    "dry-run": "dry_run.dry_run",
+    "demos record": "demonstrate.record",
+    "demos list": "look_after.listing",
+    "demos show": "look_after.show",
+    "demos keep": "look_after.keep",
+    "demos discard": "look_after.discard",
+    "demos relabel": "look_after.relabel",
+    "demos undo": "look_after.undo",
+    "demos merge": "look_after.merge",
+    "demos split": "look_after.split",
+    "demos export": "look_after.export",
+    "demos import": "look_after.import_set",
+    "demos repair": "look_after.repair",
+    "train": "train.train",
+    "actor": "act.actor",
+    "learner": "learn.learner",
+    "evaluate": "judge.evaluate",
+    "replay": "show.replay",
+    "check": "show.check",
 }
 """Verb and the function of `robot_rl.jobs` that does it."""
 
@@ -45,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Before NumPy is imported: threads that fight over cores make small products hundreds of times slower.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("robot_rl").setLevel(logging.INFO)
     for stop in (signal.SIGINT, signal.SIGTERM):  # also where a script's `&` has made SIGINT ignored
         signal.signal(stop, signal.default_int_handler)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -52,10 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         verb, overrides = _verb(arguments)
-        config = load_config(overrides)
-        from robot_rl import jobs  # torch and MuJoCo load only for a request that is right
-
-        outcome = getattr(jobs, VERBS[verb])(config)
+        config = _config(overrides)
+        tie_to_parent()
+        module, _, function = VERBS[verb].partition(".")
+        # Imported now: torch and MuJoCo load only for a request that is right.
+        outcome = getattr(import_module(f"robot_rl.jobs.{module}"), function)(config)
         OUT.print(outcome.text, markup=False)
         return 0 if outcome.complete else 130
     except ConfigError as error:
@@ -67,6 +89,13 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         ERR.print("robot-rl: interrupted; what was recorded so far is kept")
         return 130
+
+
+def _config(overrides: list[str]) -> Config:
+    """From `KEY=VALUE ...`, or from a file that a run has saved: `config=FILE`, alone."""
+    if len(overrides) == 1 and overrides[0].startswith("config="):
+        return read_config(Path(overrides[0].removeprefix("config=")))
+    return load_config(overrides)
 
 
 def _verb(arguments: list[str]) -> tuple[str, list[str]]:

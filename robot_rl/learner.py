@@ -1,57 +1,100 @@
-"""The learner: takes transitions in, keeps the configured updates per step, gives the policy out."""
+"""The learner: takes frames in, keeps the configured updates per step, gives the policy out."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from robot_rl.actor import PracticeEnv
 from robot_rl.config import LearnerConfig
+from robot_rl.data.checkpoint import Checkpoint
+from robot_rl.data.columns import check_memory, memory_estimate
 from robot_rl.data.replay import BatchSampler, ReplayBuffer
+from robot_rl.errors import DataError
 from robot_rl.learn.make import make_agent
 from robot_rl.learn.policy import Policy, PolicyMeta
-from robot_rl.types import Episode, Float32, Source, Step
+from robot_rl.specs import Layout
+from robot_rl.types import Float32, Frame, Source
 
 CLONE_BLOCK = 20
 """Cloning steps drawn at once."""
 
 
 class Learner:
-    """One agent and its two buffers: practice, and demos with corrections."""
+    """One agent and its two buffers: practice, and demos with corrections.
 
-    def __init__(self, config: LearnerConfig, env: PracticeEnv, task: str, seed: int, robot: str = "") -> None:
+    What it has learnt is a function of its seed and of the frames it took, in their order: nothing else, no
+    clock and no thread, has a say. So a log of the frames is enough to get back to any state.
+    """
+
+    def __init__(self, config: LearnerConfig, layout: Layout, task: str, seed: int, robot: str = "") -> None:
         torch.set_num_threads(config.threads)
         self.config = config
-        self.meta = PolicyMeta(task, env.state_spec.names, env.action_names, robot)
-        n, a = env.state_spec.size, len(env.action_names)
-        self.agent = make_agent(config, n, a, env.has_gripper, env.state_spec.scale, seed)
-        self.practice = ReplayBuffer(config.capacity, n, a, seed)
-        self.demos = ReplayBuffer(config.capacity, n, a, seed + 1)
+        self.meta = PolicyMeta(task, layout.state.names, layout.action_names, robot)
+        n, a = layout.state.size, len(layout.action_names)
+        self.agent = make_agent(config, n, a, layout.has_gripper, layout.state.scale, seed)
+        folder = Path(config.replay_folder) if config.replay_folder else None
+        self.memory = check_memory(2 * memory_estimate(config.capacity, n, a), folder)
+        """What replay takes, in words"""
+        self.practice = ReplayBuffer(
+            config.capacity, n, a, seed, folder=folder and folder / "practice", sampler=config.sampler
+        )
+        self.demos = ReplayBuffer(config.capacity, n, a, seed + 1, folder=folder and folder / "demos")
         self._sampler = BatchSampler(self.practice, self.demos, config.batch_size, config.demo_ratio)
-        self.env_steps = self.gradient_steps = 0
+        self.env_steps = self.gradient_steps = self.cloned = 0
+        self.on_clone: Callable[[int], None] = lambda _: None
+        """Hears of each few cloning updates that are done."""
+        self._last: dict[str, Frame] = {}
         self._figures: list[dict[str, float]] = []
 
-    def add_demo(self, episode: Episode) -> None:
-        """Keep every step of a demonstration."""
-        for step in episode.steps():
-            self.demos.add(step)
+    @property
+    def version(self) -> int:
+        """Of the policy: 1 when untrained, then one more with every update."""
+        return 1 + self.cloned + self.gradient_steps
 
-    def clone(self, steps: int, on_block: Callable[[int], None] = lambda _: None) -> None:
-        """Imitate demos and corrections for `steps` updates; `on_block` hears of each few that are done."""
+    def take(self, frame: Frame) -> None:
+        """Insert one frame and learn its share: cloning after the last demo, then `utd` updates for each step."""
+        self.insert(frame)
+        if not frame.transition:
+            return
+        if frame.demo_set:
+            if frame.ends and frame.episode == frame.demo_set - 1 and not self.env_steps:
+                self.clone(self.config.bc_steps)
+        elif self.env_steps >= self.config.start_steps:
+            figures = self.agent.update(self._sampler.sample(self.config.utd))
+            self._figures.append({name: value for name, value in figures.items() if np.isfinite(value)})
+            self.gradient_steps += self.config.utd
+
+    def insert(self, frame: Frame) -> None:
+        """Keep one frame without learning: demos apart, practice in its buffer, corrections in both.
+
+        Raises DataError when it does not follow the actor's frame before it.
+        """
+        before, self._last[frame.actor] = self._last.get(frame.actor), frame
+        if not frame.transition:
+            return
+        if before is None or (before.episode, before.step + 1) != (frame.episode, frame.step):
+            found = f"step {before.step} of episode {before.episode}" if before else "nothing"
+            raise DataError(
+                f"frame {frame.sequence} of {frame.actor} is step {frame.step} of episode {frame.episode}, but "
+                f"{found} came before it; frames must come in order and without gaps"
+            )
+        if frame.demo_set:
+            self.demos.add(before, frame)
+            return
+        self.practice.add(before, frame)
+        if frame.transition.source is Source.HUMAN:
+            self.demos.add(before, frame)
+        self.env_steps += 1
+
+    def clone(self, steps: int) -> None:
+        """Imitate demos and corrections for `steps` updates."""
         for done in range(0, steps, CLONE_BLOCK):
             updates = min(CLONE_BLOCK, steps - done)
             self.agent.clone(self._sampler.sample(updates))
-            on_block(updates)
-
-    def observe(self, step: Step) -> None:
-        """Take in one step of practice, a correction into both halves, and learn from the whole."""
-        self.env_steps += 1
-        self.practice.add(step)
-        if step.source is Source.HUMAN:
-            self.demos.add(step)
-        if self.env_steps >= self.config.start_steps:
-            self._figures.append(self.agent.update(self._sampler.sample(self.config.utd)))
-            self.gradient_steps += self.config.utd
+            self.cloned += updates
+            self.on_clone(updates)
 
     def act(self, state: Float32) -> Float32:
         """An exploring action (a,)."""
@@ -66,3 +109,25 @@ class Learner:
         rows, self._figures = self._figures, []
         names = sorted({name for row in rows for name in row})
         return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
+
+    def state(self) -> Checkpoint:
+        """All that the frames taken so far have led to, but for the buffers' content: that is in the log."""
+        agent = self.agent.state()
+        tensors = {name: value.numpy() for name, value in agent.items() if isinstance(value, torch.Tensor)}
+        facts: dict[str, Any] = {
+            "agent": {name: value for name, value in agent.items() if name not in tensors},
+            "sampler": self._sampler.get_state(),
+            "counters": {"env": self.env_steps, "gradient": self.gradient_steps, "cloned": self.cloned},
+            "figures": self._figures,
+        }
+        return Checkpoint(tensors, facts)
+
+    def load(self, state: Checkpoint) -> None:
+        """Continue where `state` was taken, once the frames before it have been inserted."""
+        facts = state.facts
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in state.tensors.items()}
+        self.agent.load(tensors | facts["agent"])
+        self._sampler.set_state(facts["sampler"])
+        counters = facts["counters"]
+        self.env_steps, self.gradient_steps = counters["env"], counters["gradient"]
+        self.cloned, self._figures = counters["cloned"], facts["figures"]

@@ -1,37 +1,38 @@
-"""Demonstrations and practice: episodes in, a trained policy and one row of figures per episode out."""
+"""Demonstrations and practice: an environment, somebody who acts, and frames that go where they are learnt from."""
 
+import logging
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from robot_rl.actor import Choice, PracticeEnv, run_episode
-from robot_rl.clock import MonotonicClock
+from robot_rl.actor import Choice, Counter, PracticeEnv, run_episode
+from robot_rl.clock import Clock
 from robot_rl.config import Config
-from robot_rl.data.episodes import save_episode
+from robot_rl.data.log import EpisodeLog
 from robot_rl.env import RobotEnv
 from robot_rl.errors import RobotRLError
 from robot_rl.expert import Expert, ScriptedHuman
-from robot_rl.learn.statistics import health, returns
-from robot_rl.learner import Learner
 from robot_rl.progress import Progress
-from robot_rl.types import Episode, Float32, Source
+from robot_rl.types import Episode, Float32, Frame, Source
 
 DEMO_SEED, PRACTICE_SEED = 1, 100_000
 SEEDS_PER_RUN = 1_000_000
 """Environment seeds of a run lie in [seed + 1, seed + 2) times this: apart from other runs and from scoring."""
 RECENT = 20
+LOOK_AGAIN_S = 0.2
+"""At a disk without room"""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Demos:
-    """Successful demonstrations, and how many were tried for them."""
+    """Demonstrations to learn from, and how many attempts were made for them."""
 
-    episodes: tuple[Episode, ...]
-    tried: int
+    episodes: tuple[Episode, ...] = ()
+    tried: int = 0
 
     @property
     def cycle_time_s(self) -> float | None:
@@ -39,126 +40,148 @@ class Demos:
         return float(np.mean([e.duration_s for e in self.episodes])) if self.episodes else None
 
 
-def record_demos(env: RobotEnv, config: Config, folder: Path, progress: Progress) -> Demos:
-    """Let the scripted expert work until `human.demos` attempts have succeeded; each is saved at once.
+class Mind(Protocol):
+    """Where practice gets its actions from, and where its frames go."""
 
-    Raises RobotRLError when it fails four times as often as it was to succeed.
+    @property
+    def env_steps(self) -> int:
+        """Steps of practice so far."""
+        ...
+
+    def ready(self) -> None:
+        """Return when another episode may begin."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Of the policy in force."""
+        ...
+
+    def act(self, state: Float32) -> Float32:
+        """An exploring action (a,) of the policy."""
+        ...
+
+    def take(self, frame: Frame) -> None:
+        """Keep a frame, and learn from it or see that it is learnt from."""
+        ...
+
+
+def record_demos(
+    env: RobotEnv, config: Config, log: EpisodeLog, recorded: Sequence[Episode], progress: Progress
+) -> Iterator[Episode]:
+    """Let the scripted expert work until `human.demos` attempts have succeeded, with those in `recorded`.
+
+    Every attempt is in the log, frame by frame. Raises RobotRLError when the expert fails four times as often
+    as it was to succeed.
     """
     expert = Expert(env.scene.task, np.random.default_rng([config.seed, DEMO_SEED]))
-    kept: list[Episode] = []
-    wanted, tried = config.human.demos, 0
+    wanted, tried = config.human.demos, len(recorded)
+    kept = sum(episode.success for episode in recorded)
+    counter = Counter("demos", *following(log, "demos"))
     progress.phase("demonstrations", wanted)
-    while len(kept) < wanted:
+    progress.advance(min(kept, wanted))
+    while kept < wanted:
         if tried >= 5 * wanted + 10:
             raise RobotRLError(
-                f"the scripted expert of {config.task.name} succeeded {len(kept)} times in {tried} tries: "
+                f"the scripted expert of {config.task.name} succeeded {kept} times in {tried} tries: "
                 "the task as configured is too hard for it; relax task.params or raise task.max_steps"
             )
         expert.new_episode()
         seed = (config.seed + 1) * SEEDS_PER_RUN + DEMO_SEED + tried
-        episode = run_episode(env, seed, lambda _: Choice(expert.act(env.reading), Source.SCRIPT))
+        episode = run_episode(env, seed, lambda _: Choice(expert.act(env.reading), Source.SCRIPT), log.append, counter)
         tried += 1
         if episode.success:
-            save_episode(episode, folder / f"demo_{len(kept):04d}.npz")
-            kept.append(episode)
-            progress.advance(1, demo_success=len(kept) / tried)
-    return Demos(tuple(kept), tried)
+            kept += 1
+            progress.advance(1, demo_success=kept / tried)
+        yield episode
+    log.commit(timeout_s=30.0)
 
 
-@dataclass
+def following(log: EpisodeLog, actor: str) -> tuple[int, int]:
+    """Sequence and episode that come after the actor's last frame in a log."""
+    last = log.recovered.actors.get(actor)
+    return (last.sequence + 1, last.episode + 1) if last else (0, 0)
+
+
+def enlist(demos: Sequence[Episode], counter: Counter) -> Iterator[Frame]:
+    """Demonstrations as an actor's own first frames, marked as a set of that many; the actor's names for them."""
+    for episode in demos:
+        for frame in episode.frames:
+            yield counter.stamp(frame, demo_set=len(demos))
+
+
 class Practice:
-    """Online training in lockstep: every environment step is followed by its share of updates."""
+    """Episode after episode, until the budget of steps is spent."""
 
-    env: PracticeEnv
-    learner: Learner
-    config: Config
-    progress: Progress
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    """Figures of each episode."""
-    complete: bool = False
+    def __init__(
+        self, env: PracticeEnv, mind: Mind, config: Config, progress: Progress, counter: Counter, demos: int
+    ) -> None:
+        """`demos` of the episodes that `counter` has counted were demonstrations."""
+        self._env, self._mind, self._config, self._progress = env, mind, config, progress
+        self._counter, self._demos = counter, demos
+        self._human = _human(env, config)
+        self._rng = np.random.default_rng([config.seed, PRACTICE_SEED])
+        self._recent: deque[Episode] = deque(maxlen=RECENT)
 
-    def run(self, on_episode: Callable[[Episode], None] = lambda _: None) -> None:
-        """Practise until the budget of steps is spent; Ctrl-C ends it early, with everything so far kept."""
-        human = _human(self.env, self.config)
-        self._recent: deque[bool] = deque(maxlen=RECENT)
-        self._clock, budget = MonotonicClock(), self.config.learner.env_steps
-        start_s = self._clock.now_s()
-        self._rng = np.random.default_rng([self.config.seed, PRACTICE_SEED])
-        self.progress.phase("practice", budget)
+    def run(self) -> bool:
+        """False: Ctrl-C ended it early."""
+        config, budget = self._config, self._config.learner.env_steps
+        self._progress.phase("practice", budget)
+        self._progress.advance(min(self._mind.env_steps, budget))
         try:
-            while self.learner.env_steps < budget:
-                if human:
-                    human.new_episode()
-                seed = (self.config.seed + 1) * SEEDS_PER_RUN + PRACTICE_SEED + len(self.rows)
-                episode = run_episode(self.env, seed, lambda state: self._choose(state, human), self._step)
-                self.rows.append(self._row(episode, self._clock.now_s() - start_s))
-                on_episode(episode)
-            self.complete = True
+            while self._mind.env_steps < budget:
+                done = self._counter.episode - self._demos
+                if self._human:
+                    self._human.new_episode()
+                seed = (config.seed + 1) * SEEDS_PER_RUN + PRACTICE_SEED + done
+                self._mind.ready()
+                episode = run_episode(self._env, seed, self._choose, self._take, self._counter)
+                self._recent.append(episode)
         except KeyboardInterrupt:
-            self.complete = False
+            return False
+        return True
 
-    def _choose(self, state: Float32, human: ScriptedHuman | None) -> Choice:
-        if human and isinstance(self.env, RobotEnv):
-            correction = human.choose(self.env.reading)
-            if correction is not None:
-                return Choice(correction, Source.HUMAN)
-        if self.learner.env_steps < self.config.learner.random_steps:
-            size = len(self.env.action_names)
-            return Choice(self._rng.uniform(-1.0, 1.0, size).astype(np.float32), Source.POLICY)
-        return Choice(self.learner.act(state), Source.POLICY)
+    def _choose(self, state: Float32) -> Choice:
+        source, action = Source.HUMAN, self._correction()
+        if action is None:
+            source, action = Source.POLICY, self._explore(state)
+        return Choice(action, source, self._mind.version)
 
-    def _step(self, step: Any) -> None:
-        self.learner.observe(step)
-        alone = sum(self._recent) / len(self._recent) if self._recent else 0.0
-        figures = {"success_20": alone, "intervention_share": self._share()} if self.env.has_success else {}
-        self.progress.advance(1, **figures)
+    def _correction(self) -> Float32 | None:
+        if not self._human or not isinstance(self._env, RobotEnv):
+            return None
+        alone = self._mind.env_steps >= self._config.human.help_until * self._config.learner.env_steps
+        return None if alone else self._human.choose(self._env.reading)
 
-    def _share(self) -> float:
-        recent = self.rows[-RECENT:]
-        return float(np.mean([row["intervention_share"] for row in recent])) if recent else 0.0
+    def _explore(self, state: Float32) -> Float32:
+        if self._mind.env_steps >= self._config.learner.random_steps:
+            return self._mind.act(state)
+        return self._rng.uniform(-1.0, 1.0, len(self._env.layout.action_names)).astype(np.float32)
 
-    def _success(self, episode: Episode, share: float) -> dict[str, float]:
-        """With and without help; nothing where episodes do not succeed or fail."""
-        if not self.env.has_success:
+    def _take(self, frame: Frame) -> None:
+        self._mind.take(frame)
+        if frame.transition:
+            self._progress.advance(1, **self._figures())
+
+    def _figures(self) -> dict[str, float]:
+        if not self._env.layout.has_success:
             return {}
-        return {
-            "success": int(episode.success),
-            "success_alone": int(episode.success and share == 0.0),
-            "intervention_share": share,
-            "cycle_time_s": episode.duration_s,
-        }
-
-    def _health(self, episode: Episode) -> dict[str, float]:
-        """Do the critics promise what came of it? Compared over the steps of an episode that ran to its end."""
-        q = self.learner.agent.values(episode.observations[:-1], episode.actions)
-        measured = returns(episode, self.config.learner.discount)
-        if q is None or measured.biased:
-            return {}
-        compared = health(q, measured.values)
-        return {"q_mean": compared.q_mean, "mc_return": compared.return_mean, "q_bias": compared.bias}
-
-    def _row(self, episode: Episode, wall_s: float) -> dict[str, Any]:
-        share = float(np.mean(episode.sources == Source.HUMAN))
-        self._recent.append(episode.success and share == 0.0)
-        learner, figures = self.learner, self.learner.figures()
-        practised = max(1, learner.env_steps - max(1, self.config.learner.start_steps) + 1)
-        return {
-            "env_steps": learner.env_steps,
-            "episode": len(self.rows),
-            "seed": episode.seed,
-            **self._success(episode, share),
-            "return": float(episode.rewards.sum()),
-            "length": len(episode),
-            "gradient_steps": learner.gradient_steps,
-            "utd": learner.gradient_steps / practised,
-            "wall_s": wall_s,
-            **{NAMES.get(name, name): value for name, value in figures.items()},
-            **self._health(episode),
-        }
+        recent = self._recent
+        alone = sum(episode.success and not episode.human_share for episode in recent)
+        helped, count = sum(episode.human_share for episode in recent), max(1, len(recent))
+        return {"success_20": alone / count, "intervention_share": helped / count}
 
 
-NAMES = {"q": "batch_q", "critic_gradient": "critic_grad_norm", "actor_gradient": "actor_grad_norm"}
-"""The learner's names for figures, and the report's."""
+def wait_for_room(episodes: EpisodeLog, clock: Clock) -> None:
+    """Between two episodes: return when the disk takes what is collected."""
+    told = ""
+    while trouble := episodes.trouble:
+        if trouble != told:
+            log.warning("collecting pauses: %s", trouble)
+            told = trouble
+        clock.sleep_until(clock.now_s() + LOOK_AGAIN_S)
+    if told:
+        log.warning("collecting goes on: the disk takes data again")
 
 
 def _human(env: PracticeEnv, config: Config) -> ScriptedHuman | None:

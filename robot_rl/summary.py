@@ -11,7 +11,7 @@ from robot_rl.config import Config
 from robot_rl.env import RobotEnv
 from robot_rl.evaluate import Score
 from robot_rl.make import SimScene
-from robot_rl.practice import Demos, Practice
+from robot_rl.practice import Demos
 
 REPORTED_PACKAGES = ("mujoco", "torch", "numpy", "gymnasium", "ruckig", "hydra-core")
 
@@ -19,14 +19,14 @@ REPORTED_PACKAGES = ("mujoco", "torch", "numpy", "gymnasium", "ruckig", "hydra-c
 def scored(score: Score, env: PracticeEnv) -> dict[str, Any]:
     """The score; without success figures for an environment that has only returns."""
     summary = score.summary()
-    if not env.has_success:
+    if not env.layout.has_success:
         summary |= dict.fromkeys(("success_rate", "success_ci95", "cycle_time_s"))
     return summary
 
 
 def rows_of(score: Score, env: PracticeEnv) -> list[dict[str, Any]]:
     """The scored episodes; without success where there is none."""
-    return [{k: v for k, v in row.items() if env.has_success or k != "success"} for row in score.rows]
+    return [{k: v for k, v in row.items() if env.layout.has_success or k != "success"} for row in score.rows]
 
 
 def headline(report: dict[str, Any]) -> str:
@@ -61,17 +61,10 @@ def facts(config: Config, env: PracticeEnv) -> dict[str, Any]:
     return found
 
 
-def trained_facts(demos: Demos, practice: Practice) -> dict[str, Any]:
-    """What training took."""
-    rows, learner = practice.rows, practice.learner
-    steps = sum(row["length"] for row in rows)
-    helped = sum(row.get("intervention_share", 0.0) * row["length"] for row in rows)
+def demo_facts(demos: Demos) -> dict[str, Any]:
+    """What was shown."""
     return {
         "expert_cycle_time_s": demos.cycle_time_s,
-        "env_steps": learner.env_steps,
-        "gradient_steps": learner.gradient_steps,
-        "intervention_share": helped / steps if steps else None,
-        "skipped_updates": learner.agent.skipped,
         "collection": {"demos": len(demos.episodes), "demos_tried": demos.tried},
     }
 

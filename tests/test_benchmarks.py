@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["learner", "learning"])
+@pytest.mark.parametrize("name", ["learner", "learning", "replay", "damage", "resume", "crash", "loop", "link"])
 def test_the_quick_benchmark_passes(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--json", str(tmp_path / "figures.json")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from robot_rl import load_policy
+from robot_rl.data.log import read_frames
 
 ROOT = Path(__file__).parents[2]
 SMALL = [
@@ -66,8 +67,9 @@ def test_a_dry_run_leaves_report_page_policy_and_data(done: Path) -> None:
     assert report["gradient_steps"] == report["env_steps"] - 19
     page = (done / "report.html").read_text()
     assert "<script src" not in page and "http://" not in page.split("</script>")[-1]
-    assert len(list((done / "demos").glob("*.npz"))) == 5
-    assert len(list((done / "practice").glob("*.npz"))) == len(report["metrics"])
+    assert sum(f.ends and f.transition.success for f in read_frames(done / "demos")) == 5
+    practised = [f for f in read_frames(done / "practice") if f.transition and not f.demo_set]
+    assert len(practised) == report["env_steps"] == sum(row["length"] for row in report["metrics"])
     assert load_policy(done / "policy").meta.task == "reach"
     assert (done / "config.yaml").exists()
 
@@ -80,7 +82,7 @@ def test_evaluate_scores_the_saved_policy_the_same_again(done: Path, tmp_path: P
 
 
 def test_the_same_seed_gives_the_same_curve_and_weights_bit_for_bit(done: Path, tmp_path: Path) -> None:
-    assert robot_rl("train", *SMALL, f"out={tmp_path}").returncode == 0
+    assert robot_rl("dry-run", *SMALL, "eval_episodes=0", f"out={tmp_path}").returncode == 0
     first, again = (json.loads((d / "report.json").read_text())["metrics"] for d in (done, tmp_path))
     assert [{**row, "wall_s": 0} for row in first] == [{**row, "wall_s": 0} for row in again]
     weights = [(d / "policy" / "weights.safetensors").read_bytes() for d in (done, tmp_path)]
@@ -88,7 +90,7 @@ def test_the_same_seed_gives_the_same_curve_and_weights_bit_for_bit(done: Path, 
 
 
 def test_replay_repeats_a_recorded_episode(done: Path) -> None:
-    result = robot_rl("replay", "task=reach", f"episode={done}/demos/demo_0000.npz")
+    result = robot_rl("replay", "task=reach", f"demos={done}/demos", "episode=1")
     assert result.returncode == 0, result.stderr
     assert "success" in result.stdout
     assert float(result.stdout.split()[-1]) < 1e-4
@@ -99,14 +101,14 @@ def test_another_robot_than_the_recorded_one_is_noticed(done: Path, tmp_path: Pa
         "evaluate", "task=reach", "robot=ur5e", f"policy={done}/policy", "eval_episodes=1", f"out={tmp_path}/e"
     )
     assert scored.returncode == 0 and "trained on panda, it is scored on ur5e" in scored.stderr
-    replayed = robot_rl("replay", "task=reach", "robot=ur5e", f"episode={done}/demos/demo_0000.npz")
+    replayed = robot_rl("replay", "task=reach", "robot=ur5e", f"demos={done}/demos", "episode=1")
     assert "NOT the recorded motion" in replayed.stdout
 
 
 def test_demos_are_recorded_alone_too(tmp_path: Path) -> None:
     result = robot_rl("demos", "record", "task=reach", "human.demos=3", f"out={tmp_path}")
     assert result.returncode == 0, result.stderr
-    assert len(list((tmp_path / "demos").glob("*.npz"))) == 3
+    assert sum(f.ends and f.transition.success for f in read_frames(tmp_path / "demos")) == 3
     assert (tmp_path / "config.yaml").exists()
 
 
@@ -124,25 +126,43 @@ def test_any_gymnasium_environment_trains_with_the_same_learner(tmp_path: Path) 
     assert "Mean return" in (tmp_path / "scored" / "report.html").read_text()
 
 
+@pytest.mark.parametrize("verb", ["dry-run", "train"])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_control_c_and_terminate_end_cleanly_with_what_there_is(tmp_path: Path, stop: signal.Signals) -> None:
+def test_control_c_and_terminate_end_cleanly_with_what_there_is_and_it_can_go_on(
+    tmp_path: Path, verb: str, stop: signal.Signals
+) -> None:
+    out = tmp_path / "run"
     long = [word for word in SMALL if "env_steps" not in word]
-    command = [sys.executable, "-m", "robot_rl.cli", "train", *long, "learner.env_steps=100000", f"out={tmp_path}"]
+    command = [sys.executable, "-m", "robot_rl.cli", verb, *long, "learner.env_steps=100000", f"out={out}"]
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline_s = time.monotonic() + 60
-    while len(list(tmp_path.glob("practice/*.npz"))) < 3 and time.monotonic() < deadline_s:
-        time.sleep(0.2)
-    child.send_signal(stop)
     try:
-        out, err = child.communicate(timeout=60)
+        _await_practice(out, 60)
+        child.send_signal(stop)
+        said, err = child.communicate(timeout=60)
     finally:
         child.kill()
     assert child.returncode == 130, err
     assert "Traceback" not in err
-    report = json.loads((tmp_path / "report.json").read_text())
+    report = json.loads((out / "report.json").read_text())
     assert report["complete"] is False and report["metrics"]
-    load_policy(tmp_path / "policy")
-    assert f"report: {tmp_path}/report.html" in out
+    load_policy(out / "policy")
+    assert f"report: {out}/report.html" in said
+    steps = report["env_steps"]
+    more = robot_rl(verb, *long, f"learner.env_steps={steps + 30}", f"out={out}", "resume=true")
+    assert more.returncode == 0, more.stderr
+    report = json.loads((out / "report.json").read_text())
+    assert report["complete"] and report["env_steps"] >= steps + 30
+
+
+def _await_practice(run: Path, steps: int) -> None:
+    """Until the log of a running process holds that many steps of practice."""
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s:
+        for folder in (run / "practice", run / "actor" / "practice"):
+            if list(folder.glob("*.mcap")) and sum(f.demo_set == 0 for f in read_frames(folder)) >= steps:
+                return
+        time.sleep(0.3)
+    raise AssertionError("practice did not begin")
 
 
 WRONG = {
@@ -166,7 +186,11 @@ WRONG = {
     "camera twice": (["train", "robot.cameras=[wrist,wrist]"], "once"),
     "peg of no width": (["train", "task.params.peg_width_m=0"], "task.params"),
     "demos of gymnasium": (["train", "task=gymnasium", "human.demos=3"], "human=none"),
-    "episode is a folder": (["replay", "episode=/tmp"], "episode"),
+    "no log to replay": (["replay", "demos=/nowhere"], "/nowhere"),
+    "resume of nothing": (["train", "resume=true"], "resume=true needs"),
+    "unknown sampler": (["train", "learner.sampler=best"], "uniform"),
+    "nameless actor": (["train", "link.actor=''"], "link.actor"),
+    "open to all": (["learner", "task=reach", "link.address=0.0.0.0:0"], "token"),
     "no screen": (["train", "task=reach", "headless=false"], "headless=true"),
     "unknown robot file": (["train", "robot.model=pandra"], "panda"),
 }

@@ -1,103 +1,65 @@
 """Practice on a tiny environment: what is learnt from, counted and recorded."""
 
 from pathlib import Path
-from typing import Any
 
-import gymnasium
 import numpy as np
 import pytest
 
-from robot_rl.actor import run_episode
+from robot_rl.actor import Counter, run_episode
 from robot_rl.compose import load_config
-from robot_rl.config import Config
+from robot_rl.data.log import EpisodeLog, read_frames
 from robot_rl.evaluate import EVALUATION_SEED, chooser, score_policy
-from robot_rl.learner import Learner
+from robot_rl.lockstep import Lockstep
 from robot_rl.make import make_env
 from robot_rl.practice import SEEDS_PER_RUN, Practice, record_demos
 from robot_rl.progress import Progress
-from robot_rl.specs import Field, StateSpec
-from robot_rl.types import Source, Step
+from robot_rl.training import Training
+from robot_rl.types import Frame, Source
+from tests.robot_rl.line import Line, new_learner, new_training, small
 
-SMALL = [
-    "task=reach",
-    "learner.hidden=[16]",
-    "learner.critics=2",
-    "learner.batch_size=8",
-    "learner.start_steps=5",
-    "learner.bc_steps=0",
-    "human=none",
-]
+QUIET = Progress(1, quiet=True)
 
 
-class Line:
-    """Walk along a line to 1; ends there, or is cut off after 12 steps. Remembers its seeds."""
-
-    state_spec = StateSpec((Field("x", 1, "m", 1.0),))
-    action_names = ("dx",)
-    has_gripper = False
-    has_success = True
-    action_space = gymnasium.spaces.Box(-1, 1, (1,))
-
-    def __init__(self) -> None:
-        self.seeds: list[int] = []
-
-    def reset(self, *, seed: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        assert seed is not None
-        self.seeds.append(seed)
-        self.x, self.steps = 0.0, 0
-        return {"state": np.zeros(1, np.float32)}, {}
-
-    def step(self, action: np.ndarray) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
-        self.x += 0.2 * float(action[0])
-        self.steps += 1
-        won = self.x >= 1
-        info = {"executed": action, "gripper_changed": False, "success": won, "duration_s": 0.1}
-        return {"state": np.array([self.x], np.float32)}, float(won), won, not won and self.steps >= 12, info
-
-    def render(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def practise(*settings: str) -> tuple[Practice, Line]:
-    config = load_config([*SMALL, *settings])
-    env = Line()
-    practice = Practice(env, Learner(config.learner, env, "line", config.seed), config, Progress(1, quiet=True))
-    practice.run()
-    return practice, env
+def practise(folder: Path, *settings: str) -> tuple[Training, Line, bool]:
+    config = small(*settings)
+    env, training = Line(), new_training(config, folder / "checkpoints")
+    with EpisodeLog(folder / "log") as log:
+        complete = Practice(env, Lockstep(training, log), config, QUIET, Counter(), 0).run()
+    return training, env, complete
 
 
 @pytest.mark.parametrize("utd", [1, 3])
-def test_every_step_after_the_start_has_exactly_its_share_of_updates(utd: int) -> None:
-    practice, _ = practise("learner.env_steps=50", f"learner.utd={utd}")
-    learner = practice.learner
+def test_every_step_after_the_start_has_exactly_its_share_of_updates(tmp_path: Path, utd: int) -> None:
+    training, _, complete = practise(tmp_path, "learner.env_steps=50", f"learner.utd={utd}")
+    learner = training.learner
     assert learner.gradient_steps == learner.agent.updates == utd * (learner.env_steps - 5 + 1)
-    assert practice.rows[-1]["utd"] == pytest.approx(utd)
-    assert practice.complete and learner.env_steps >= 50
+    assert training.curve.rows[-1]["utd"] == pytest.approx(utd)
+    assert complete and learner.env_steps >= 50
 
 
-def test_practice_and_scoring_never_share_a_seed_whatever_the_run_s_seed() -> None:
+def test_practice_and_scoring_never_share_a_seed_whatever_the_run_s_seed(tmp_path: Path) -> None:
     for seed in (0, 1, 999, 2**31 - 1):
-        practice, env = practise("learner.env_steps=30", f"seed={seed}")
+        training, env, _ = practise(tmp_path / str(seed), "learner.env_steps=30", f"seed={seed}")
         trained_on = set(env.seeds)
         env.seeds.clear()
-        score_policy(env, practice.learner.policy(), 5)
+        score_policy(env, training.learner.policy(), 5)
         assert len(env.seeds) == 5 and not trained_on & set(env.seeds)
         assert min(env.seeds) == EVALUATION_SEED and max(env.seeds) < SEEDS_PER_RUN <= min(trained_on)
 
 
-def test_corrections_go_into_both_halves_and_the_policy_s_own_steps_into_one() -> None:
-    config = load_config(SMALL)
-    learner = Learner(config.learner, Line(), "line", 0)
-    state = np.zeros(1, np.float32)
-    for source in (Source.POLICY, Source.HUMAN, Source.POLICY, Source.HUMAN, Source.HUMAN):
-        learner.observe(Step(state, state, 0.0, False, False, state, source))
-    assert (len(learner.practice), len(learner.demos)) == (5, 3)
+def test_all_that_is_learnt_from_is_in_the_log_in_the_same_order(tmp_path: Path) -> None:
+    training, _, _ = practise(tmp_path, "learner.env_steps=40")
+    again = new_learner(small())
+    frames = list(read_frames(tmp_path / "log"))
+    for frame in frames:
+        again.insert(frame)
+    assert again.practice.digest() == training.learner.practice.digest()
+    assert [frame.sequence for frame in frames] == list(range(training.taken))
 
 
-def test_scoring_is_deterministic_and_summed_up_with_its_interval() -> None:
-    practice, env = practise("learner.env_steps=30")
-    policy = practice.learner.policy()
+def test_scoring_is_deterministic_and_summed_up_with_its_interval(tmp_path: Path) -> None:
+    training, env, _ = practise(tmp_path, "learner.env_steps=30")
+    policy = training.learner.policy()
     first, again = score_policy(env, policy, 4), score_policy(env, policy, 4)
     assert first == again
     summary = first.summary()
@@ -107,46 +69,38 @@ def test_scoring_is_deterministic_and_summed_up_with_its_interval() -> None:
     assert np.array_equal(a.actions, b.actions)
 
 
-def test_an_interrupt_keeps_what_was_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = load_config([*SMALL, "learner.env_steps=1000"])
-    env = Line()
-    practice = Practice(env, Learner(config.learner, env, "line", 0), config, Progress(1, quiet=True))
+def test_an_interrupt_keeps_what_was_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    take = Training.take
 
-    def stop_after_three(_: object) -> None:
-        if len(practice.rows) == 3:
+    def take_thirty(training: Training, frame: Frame) -> None:
+        take(training, frame)
+        if training.taken == 30:
             raise KeyboardInterrupt
 
-    practice.run(stop_after_three)
-    assert not practice.complete and len(practice.rows) == 3
-    assert practice.learner.policy().act(np.zeros(1, np.float32)).shape == (1,)
+    monkeypatch.setattr(Training, "take", take_thirty)
+    training, _, complete = practise(tmp_path, "learner.env_steps=1000")
+    assert not complete and training.curve.rows
+    assert len(list(read_frames(tmp_path / "log"))) == 30
+    assert training.learner.policy().act(np.zeros(1, np.float32)).shape == (1,)
 
 
-def test_demos_are_all_successes_saved_at_once_and_reproducible(tmp_path: Path) -> None:
-    config: Config = load_config(["task=reach", "human.demos=3"])
+def test_every_attempt_at_a_demo_is_logged_reproducible_and_not_repeated_later(tmp_path: Path) -> None:
+    config = load_config(["task=reach", "human.demos=3"])
     env = make_env(config)
-    runs = [record_demos(env, config, tmp_path / name, Progress(1, quiet=True)) for name in ("a", "b")]
-    assert all(episode.success for episode in runs[0].episodes) and runs[0].tried >= 3
-    assert len(list((tmp_path / "a").glob("*.npz"))) == 3
-    assert all(np.array_equal(x.actions, y.actions) for x, y in zip(runs[0].episodes, runs[1].episodes, strict=True))
-    assert {int(source) for source in runs[0].episodes[0].sources} == {Source.SCRIPT}
+    runs = []
+    for name in ("a", "b"):
+        with EpisodeLog(tmp_path / name) as log:
+            runs.append(list(record_demos(env, config, log, [], QUIET)))
+    for one, other in zip(*runs, strict=True):
+        assert np.array_equal(one.actions, other.actions) and set(one.sources) == {Source.SCRIPT}
+    assert sum(episode.success for episode in runs[0]) == 3
+    assert len(list(read_frames(tmp_path / "a"))) == sum(len(episode.frames) for episode in runs[0])
+    with EpisodeLog(tmp_path / "a") as log:
+        assert not list(record_demos(env, config, log, runs[0], QUIET))
 
 
-def test_what_the_learner_chooses_is_what_is_done_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = load_config([*SMALL, "learner.env_steps=20"])
-    env = Line()
-    learner = Learner(config.learner, env, "line", 0)
-    monkeypatch.setattr(learner, "act", lambda _: np.array([0.25], np.float32))
-    episodes = []
-    Practice(env, learner, config, Progress(1, quiet=True)).run(episodes.append)
-    assert episodes and all((episode.actions == 0.25).all() for episode in episodes)
-
-
-def test_a_few_cloning_steps_are_not_dropped() -> None:
-    config = load_config(SMALL)
-    learner = Learner(config.learner, Line(), "line", 0)
-    state = np.ones(1, np.float32)
-    for _ in range(10):
-        learner.demos.add(Step(state, np.ones(1, np.float32), 1.0, True, False, state, Source.SCRIPT))
-    before = learner.policy().actor[0][0].copy()
-    learner.clone(7)
-    assert not np.array_equal(before, learner.policy().actor[0][0])
+def test_what_the_learner_chooses_is_what_is_done_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Lockstep, "act", lambda *_: np.array([0.25], np.float32))
+    practise(tmp_path, "learner.env_steps=20")
+    actions = [f.transition.executed for f in read_frames(tmp_path / "log") if f.transition]
+    assert len(actions) >= 20 and all(action == 0.25 for action in actions)

@@ -9,17 +9,18 @@ from robot_rl.data.replay import BatchSampler, ReplayBuffer
 from robot_rl.learn.batch import Batch
 from robot_rl.learn.gripper import GripperCritic
 from robot_rl.learn.rlpd import RlpdAgent
-from robot_rl.types import Source, Step
+from robot_rl.types import Frame, Source, Transition
 from tests.robot_rl.learn.toys import Pick, Reach, practise, success
 
 
 def repeated(terminated: bool, truncated: bool) -> ReplayBuffer:
     """One state that pays 1 and is followed by itself, whose episodes last one step."""
-    buffer, one = ReplayBuffer(64, 1, 1, 0), np.ones(1, np.float32)
+    buffer, one = ReplayBuffer(128, 1, 1, 0), np.ones(1, np.float32)
     rng = np.random.default_rng(0)
-    for _ in range(64):
+    for i in range(64):
         action = rng.uniform(-1, 1, 1).astype(np.float32)
-        buffer.add(Step(one, action, 1.0, terminated, truncated, one, Source.POLICY))
+        paid = Transition(action, action, Source.POLICY, 1.0, terminated, truncated, terminated, 0.1)
+        buffer.add(Frame("toy", 2 * i, i, 0, 0, 0.0, one), Frame("toy", 2 * i + 1, i, 1, 0, 0.1, one, paid))
     return buffer
 
 

@@ -4,25 +4,17 @@ import numpy as np
 import pytest
 
 from robot_rl.learn.statistics import health, returns, wilson
-from robot_rl.types import Episode
+from robot_rl.types import Episode, Frame, Source, Transition
 
 
-def episode(rewards: list[float], terminated: bool) -> Episode:
-    steps = len(rewards)
-    column = np.zeros((steps, 1), np.float32)
-    return Episode(
-        0,
-        np.zeros((steps + 1, 1), np.float32),
-        column,
-        column,
-        np.array(rewards, np.float32),
-        np.zeros(steps, np.int8),
-        np.zeros(steps, bool),
-        terminated,
-        not terminated,
-        terminated,
-        1.0,
-    )
+def episode(rewards: list[float], terminated: bool, truncated: bool = False) -> Episode:
+    zero = np.zeros(1, np.float32)
+    frames = [Frame("actor", 0, 0, 0, 0, 0.0, zero)]
+    for i, reward in enumerate(rewards, 1):
+        last = i == len(rewards)
+        led = Transition(zero, zero, Source.POLICY, reward, terminated and last, truncated and last, False, 0.1)
+        frames.append(Frame("actor", i, 0, i, 0, 0.1 * i, zero, led))
+    return Episode(frames)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +31,11 @@ def test_impossible_counts_are_refused() -> None:
             wilson(successes, trials)
 
 
-def test_returns_are_discounted_and_flagged_when_cut_by_the_time_limit() -> None:
+def test_returns_are_discounted_and_flagged_when_cut_by_the_time_limit_or_a_stop() -> None:
     ended = returns(episode([1, 0, 2], terminated=True), 0.5)
     np.testing.assert_allclose(ended.values, [1.5, 1.0, 2.0])
     assert not ended.biased
+    assert returns(episode([1, 0, 2], terminated=False, truncated=True), 0.5).biased
     assert returns(episode([1, 0, 2], terminated=False), 0.5).biased
 
 

@@ -1,0 +1,59 @@
+"""The learner's process."""
+
+import json
+import logging
+import signal
+import threading
+
+from robot_rl.config import Config
+from robot_rl.data.files import write_durably
+from robot_rl.data.log import EpisodeLog, read_frames
+from robot_rl.jobs.demonstrate import log_facts
+from robot_rl.jobs.folder import COMMIT_S, FIGURES, Outcome, agreement, open_folder
+from robot_rl.learn.policy_file import policy_to_bytes, save_policy
+from robot_rl.learner import Learner
+from robot_rl.link.server import LearnerServer
+from robot_rl.make import task_layout
+from robot_rl.serve import Inbox, serve
+from robot_rl.training import Training
+from robot_rl.types import Frame
+
+log = logging.getLogger(__name__)
+
+
+def learner(config: Config) -> Outcome:
+    """Learn from the frames that actors send, until the budget of steps is spent."""
+    folder = open_folder(config, "learner")
+    stop = threading.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):  # between two frames, so that the last checkpoint is a whole one
+        signal.signal(sign, lambda *_: stop.set())
+    layout, agent = task_layout(config), new_learner(config)
+    log.info("%s", agent.memory)
+    with EpisodeLog(folder / "received", facts=log_facts(config, layout)) as episodes:
+        training = Training(agent, layout.has_success, folder / "checkpoints", lambda: episodes.commit(COMMIT_S))
+        if episodes.recovered.frames:
+            training.restore(read_frames(episodes.folder), episodes.recovered.frames)
+        server = LearnerServer(config.link, agreement(config), inbox := Inbox(episodes, training))
+
+        def publish() -> None:
+            if agent.cloned or agent.env_steps or not (config.human.demos or config.demos):
+                server.publish(agent.version, policy_to_bytes(agent.policy()))
+
+        def finished(frame: Frame | None) -> bool:
+            at_end = frame is None or frame.ends
+            return at_end and agent.env_steps >= config.learner.env_steps and bool(training.taken)
+
+        try:
+            complete = serve(training, inbox, server, publish, finished, stop)
+        finally:
+            training.save()
+            save_policy(agent.policy(), folder / "policy")
+            server.stop()
+        figures = {**training.figures(), "rows": training.curve.rows}
+        write_durably(folder / FIGURES, json.dumps(figures).encode())
+    return Outcome(f"{agent.env_steps} steps learnt from, policy in {folder / 'policy'}", complete)
+
+
+def new_learner(config: Config) -> Learner:
+    """As the configuration says, with nothing learnt."""
+    return Learner(config.learner, task_layout(config), config.task.name, config.seed, config.robot.model)
