@@ -120,7 +120,7 @@ class LearnerConfig:
     publish_every: int = 10
     """Environment steps between two versions of the policy given to actors."""
     max_lag: int = 100
-    """Environment steps that an actor may be ahead of the learner before it waits (0: it never waits, the lag is
+    """Frames that an actor may be ahead of the learner before it waits (0: it never waits, the lag is
     only shown). The learner always waits for data: the update-to-data ratio holds either way."""
     threads: int = 1
     """Torch threads, set on purpose: contention makes small updates hundreds of times slower."""

@@ -121,7 +121,8 @@ class Practice:
         self._counter, self._demos = counter, demos
         self._human = _human(env, config)
         self._rng = np.random.default_rng([config.seed, PRACTICE_SEED])
-        self._recent: deque[Episode] = deque(maxlen=RECENT)
+        self._recent: deque[tuple[bool, float]] = deque(maxlen=RECENT)
+        """Success without help, and the share of help, of each episode"""
 
     def run(self) -> bool:
         """False: Ctrl-C ended it early."""
@@ -136,7 +137,8 @@ class Practice:
                 seed = (config.seed + 1) * SEEDS_PER_RUN + PRACTICE_SEED + done
                 self._mind.ready()
                 episode = run_episode(self._env, seed, self._choose, self._take, self._counter)
-                self._recent.append(episode)
+                share = episode.human_share
+                self._recent.append((episode.success and not share, share))
         except KeyboardInterrupt:
             return False
         return True
@@ -166,10 +168,9 @@ class Practice:
     def _figures(self) -> dict[str, float]:
         if not self._env.layout.has_success:
             return {}
-        recent = self._recent
-        alone = sum(episode.success and not episode.human_share for episode in recent)
-        helped, count = sum(episode.human_share for episode in recent), max(1, len(recent))
-        return {"success_20": alone / count, "intervention_share": helped / count}
+        count = max(1, len(self._recent))
+        alone, helped = (sum(figures) / count for figures in zip(*self._recent or [(False, 0.0)], strict=True))
+        return {"success_20": alone, "intervention_share": helped}
 
 
 def wait_for_room(episodes: EpisodeLog, clock: Clock) -> None:

@@ -32,7 +32,7 @@ class Remote:
 
     def __init__(self, config: Config, episodes: EpisodeLog, courier: Courier, env_steps: int) -> None:
         self._config, self._log, self._courier = config, episodes, courier
-        self._steps = env_steps
+        self._steps, self._last = env_steps, episodes.durable(config.link.actor)
         self._rng = np.random.default_rng([config.seed, zlib.crc32(config.link.actor.encode()), env_steps])
         self._clock = MonotonicClock()
         self._policy: Policy | None = None
@@ -59,6 +59,7 @@ class Remote:
 
     def take(self, frame: Frame) -> None:
         self._log.append(frame)
+        self._last = frame.sequence
         self._steps += frame.transition is not None and not frame.demo_set
 
     def finish(self) -> None:
@@ -109,4 +110,6 @@ class Remote:
         return f": {trouble}" if trouble else ""
 
     def _lag(self) -> int:
-        return self._steps - self._courier.status.env_steps
+        """Frames that the learner has not learnt from: those it lacks, and those that wait there."""
+        status = self._courier.status
+        return self._last - status.watermark + status.waiting

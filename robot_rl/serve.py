@@ -5,6 +5,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from robot_rl.data.log import EpisodeLog
 from robot_rl.errors import LinkError
@@ -27,6 +28,8 @@ class Inbox:
         self._written: deque[Frame] = deque()
         """Given to the log, not known to be durable"""
         self._last: dict[str, int] = {}
+        self._taken = training.taken
+        self._received = 0
         self.frames: queue.Queue[Frame] = queue.Queue()
         """To be learnt from"""
 
@@ -44,6 +47,7 @@ class Inbox:
                     self._log.append(frame)
                     self._written.append(frame)
                     self._last[frame.actor] = frame.sequence
+                    self._received += 1
         self._log.commit(COMMIT_S)
         self.flush()
 
@@ -55,7 +59,8 @@ class Inbox:
 
     def progress(self) -> Progress:
         learner = self._training.learner
-        return Progress(learner.env_steps, learner.gradient_steps)
+        waiting = self._received - (self._training.taken - self._taken)
+        return Progress(learner.env_steps, learner.gradient_steps, waiting)
 
 
 def serve(
@@ -63,23 +68,18 @@ def serve(
     inbox: Inbox,
     server: LearnerServer,
     publish: Callable[[], None],
-    finished: Callable[[Frame | None], bool],
+    finished: Callable[[], bool],
     stop: threading.Event,
 ) -> bool:
     """Learn until `finished` or `stop`; True when finished. `publish` is called when there is a new policy to give."""
     learner, published = training.learner, -1
-    done = finished(None)
     server.start()
-    while not (done or stop.is_set()):
+    while not (stop.is_set() or finished()):
         due = learner.version - published >= learner.config.publish_every * learner.config.utd
         if published < 0 or due:
             publish()
             published = learner.version
         inbox.flush()
-        try:
-            frame = inbox.frames.get(timeout=LOOK_S)
-        except queue.Empty:
-            continue
-        training.take(frame)
-        done = finished(frame)
-    return done
+        with suppress(queue.Empty):
+            training.take(inbox.frames.get(timeout=LOOK_S))
+    return finished()

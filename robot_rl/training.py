@@ -31,12 +31,14 @@ class Training:
         self._started_s = self._clock.now_s()
         self.taken = 0
         """Frames of the log so far"""
+        self.last: Frame | None = None
+        """The newest of them"""
 
     def take(self, frame: Frame) -> None:
         """Learn from one frame; every `checkpoint_every` steps a checkpoint follows."""
         before = self.learner.env_steps
         self.learner.take(frame)
-        self.taken += 1
+        self.taken, self.last = self.taken + 1, frame
         self.curve.take(frame, self._clock.now_s() - self._started_s)
         steps, every = self.learner.env_steps, self.learner.config.checkpoint_every
         if every and steps > before and steps % every == 0:
@@ -74,7 +76,7 @@ class Training:
             if self.taken < point:
                 self.learner.insert(frame)
                 self.curve.collect(frame)
-                self.taken += 1
+                self.taken, self.last = self.taken + 1, frame
             else:
                 self.take(frame)
             on_frame()

@@ -40,7 +40,8 @@ def actor(config: Config) -> Outcome:
                 counter = join(name, demos, begun, mind.take)
                 complete = Practice(env, mind, config, progress, counter, len(demos.episodes)).run()
                 episodes.commit(COMMIT_S)
-                mind.finish()
+                if complete:
+                    mind.finish()
             finally:
                 courier.close(END_S)
         figures = {**facts(config, env), **scored(Score(()), env), **demo_facts(demos)}

@@ -16,7 +16,6 @@ from robot_rl.link.server import LearnerServer
 from robot_rl.make import task_layout
 from robot_rl.serve import Inbox, serve
 from robot_rl.training import Training
-from robot_rl.types import Frame
 
 log = logging.getLogger(__name__)
 
@@ -39,14 +38,16 @@ def learner(config: Config) -> Outcome:
             if agent.cloned or agent.env_steps or not (config.human.demos or config.demos):
                 server.publish(agent.version, policy_to_bytes(agent.policy()))
 
-        def finished(frame: Frame | None) -> bool:
-            at_end = frame is None or frame.ends
-            return at_end and agent.env_steps >= config.learner.env_steps and bool(training.taken)
+        def finished() -> bool:
+            """At the end of an episode of practice, or of the last demo."""
+            last = training.last
+            ended = last is not None and last.ends and (not last.demo_set or last.episode == last.demo_set - 1)
+            return ended and agent.env_steps >= config.learner.env_steps
 
         try:
             complete = serve(training, inbox, server, publish, finished, stop)
-        finally:
             training.save()
+        finally:
             save_policy(agent.policy(), folder / "policy")
             server.stop()
         figures = {**training.figures(), "rows": training.curve.rows}

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 RESTARTS = 3
 """Times that a learner which dies is started again. An actor never is: only a person knows how the robot stands."""
 END_S, LOOK_S = 60.0, 0.5
+REFUSED = 2
+"""Exit code for a request that cannot be carried out: trying again does not help"""
 
 
 def train(config: Config) -> Outcome:
@@ -85,11 +87,11 @@ def _supervise(learning: Part, acting: Part) -> bool:
     try:
         while acting.process.poll() is None:
             code = learning.process.poll()
-            if code and learning.starts <= RESTARTS:
+            if code == REFUSED or (code and learning.starts > RESTARTS):
+                raise RobotRLError(f"the learner ended with code {code}; its message is above")
+            if code:
                 log.warning("the learner ended with code %d; starting it again, nothing is lost", code)
                 learning.start()
-            elif code:
-                raise RobotRLError(f"the learner ended {learning.starts} times; its last message is above")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 acting.process.wait(LOOK_S)
         if acting.process.returncode not in (0, 130):
@@ -101,6 +103,8 @@ def _supervise(learning: Part, acting: Part) -> bool:
 
 
 def _report(config: Config, folder: Path, complete: bool, wall_s: float) -> Outcome:
+    if not all((folder / part / FIGURES).exists() for part in ("learner", "actor")):
+        return Outcome(f"ended before practice; what was recorded is kept: resume=true out={folder} goes on", False)
     learnt, acted = (json.loads((folder / part / FIGURES).read_text()) for part in ("learner", "actor"))
     rows = learnt.pop("rows")
     report = {**acted, **learnt, "config": resolved(config), "wall_s": wall_s, "complete": complete}

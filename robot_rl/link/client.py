@@ -47,6 +47,8 @@ class LinkStatus:
     env_steps: int = 0
     """Learnt from, of all actors"""
     gradient_steps: int = 0
+    waiting: int = 0
+    """Frames at the learner, of all actors, that it has not learnt from yet"""
     weights_version: int = -1
     """Of the newest weights accepted here"""
     trouble: str = ""
@@ -162,6 +164,7 @@ class Courier:
             watermark=reply.watermark,
             env_steps=reply.env_steps,
             gradient_steps=reply.gradient_steps,
+            waiting=reply.waiting,
             trouble=self._download.trouble,
         )
         more = not self._closing.is_set() and self._fetch(reply.weights_version)

@@ -1,15 +1,13 @@
-from collections.abc import Iterable as _Iterable
-from collections.abc import Mapping as _Mapping
-from typing import ClassVar as _ClassVar
-
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from google.protobuf.internal import containers as _containers
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class HelloRequest(_message.Message):
-    __slots__ = ("actor", "config_hash", "courier", "package_version", "protocol")
+    __slots__ = ("protocol", "package_version", "config_hash", "actor", "courier")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     PACKAGE_VERSION_FIELD_NUMBER: _ClassVar[int]
     CONFIG_HASH_FIELD_NUMBER: _ClassVar[int]
@@ -20,7 +18,7 @@ class HelloRequest(_message.Message):
     config_hash: str
     actor: str
     courier: str
-    def __init__(self, protocol: int | None = ..., package_version: str | None = ..., config_hash: str | None = ..., actor: str | None = ..., courier: str | None = ...) -> None: ...
+    def __init__(self, protocol: _Optional[int] = ..., package_version: _Optional[str] = ..., config_hash: _Optional[str] = ..., actor: _Optional[str] = ..., courier: _Optional[str] = ...) -> None: ...
 
 class HelloReply(_message.Message):
     __slots__ = ("learner", "package_version", "watermark")
@@ -30,7 +28,7 @@ class HelloReply(_message.Message):
     learner: str
     package_version: str
     watermark: int
-    def __init__(self, learner: str | None = ..., package_version: str | None = ..., watermark: int | None = ...) -> None: ...
+    def __init__(self, learner: _Optional[str] = ..., package_version: _Optional[str] = ..., watermark: _Optional[int] = ...) -> None: ...
 
 class AppendRequest(_message.Message):
     __slots__ = ("actor", "courier", "frames")
@@ -40,21 +38,23 @@ class AppendRequest(_message.Message):
     actor: str
     courier: str
     frames: _containers.RepeatedCompositeFieldContainer[Frame]
-    def __init__(self, actor: str | None = ..., courier: str | None = ..., frames: _Iterable[Frame | _Mapping] | None = ...) -> None: ...
+    def __init__(self, actor: _Optional[str] = ..., courier: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
 
 class AppendReply(_message.Message):
-    __slots__ = ("env_steps", "gradient_steps", "held", "watermark", "weights_version")
+    __slots__ = ("watermark", "env_steps", "gradient_steps", "weights_version", "held", "waiting")
     WATERMARK_FIELD_NUMBER: _ClassVar[int]
     ENV_STEPS_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_STEPS_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_VERSION_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     watermark: int
     env_steps: int
     gradient_steps: int
     weights_version: int
     held: str
-    def __init__(self, watermark: int | None = ..., env_steps: int | None = ..., gradient_steps: int | None = ..., weights_version: int | None = ..., held: str | None = ...) -> None: ...
+    waiting: int
+    def __init__(self, watermark: _Optional[int] = ..., env_steps: _Optional[int] = ..., gradient_steps: _Optional[int] = ..., weights_version: _Optional[int] = ..., held: _Optional[str] = ..., waiting: _Optional[int] = ...) -> None: ...
 
 class WeightsRequest(_message.Message):
     __slots__ = ("actor", "courier", "offset")
@@ -64,10 +64,10 @@ class WeightsRequest(_message.Message):
     actor: str
     courier: str
     offset: int
-    def __init__(self, actor: str | None = ..., courier: str | None = ..., offset: int | None = ...) -> None: ...
+    def __init__(self, actor: _Optional[str] = ..., courier: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class WeightsReply(_message.Message):
-    __slots__ = ("piece", "sha256", "size_bytes", "version")
+    __slots__ = ("version", "size_bytes", "sha256", "piece")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
@@ -76,10 +76,10 @@ class WeightsReply(_message.Message):
     size_bytes: int
     sha256: bytes
     piece: bytes
-    def __init__(self, version: int | None = ..., size_bytes: int | None = ..., sha256: bytes | None = ..., piece: bytes | None = ...) -> None: ...
+    def __init__(self, version: _Optional[int] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., piece: _Optional[bytes] = ...) -> None: ...
 
 class Frame(_message.Message):
-    __slots__ = ("actor", "arm", "demo_set", "episode", "images", "seed", "sequence", "stamp_s", "state", "step", "transition")
+    __slots__ = ("actor", "sequence", "episode", "step", "seed", "stamp_s", "state", "transition", "images", "arm", "demo_set")
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     EPISODE_FIELD_NUMBER: _ClassVar[int]
@@ -102,10 +102,10 @@ class Frame(_message.Message):
     images: _containers.RepeatedCompositeFieldContainer[Image]
     arm: ArmState
     demo_set: int
-    def __init__(self, actor: str | None = ..., sequence: int | None = ..., episode: int | None = ..., step: int | None = ..., seed: int | None = ..., stamp_s: float | None = ..., state: _Iterable[float] | None = ..., transition: Transition | _Mapping | None = ..., images: _Iterable[Image | _Mapping] | None = ..., arm: ArmState | _Mapping | None = ..., demo_set: int | None = ...) -> None: ...
+    def __init__(self, actor: _Optional[str] = ..., sequence: _Optional[int] = ..., episode: _Optional[int] = ..., step: _Optional[int] = ..., seed: _Optional[int] = ..., stamp_s: _Optional[float] = ..., state: _Optional[_Iterable[float]] = ..., transition: _Optional[_Union[Transition, _Mapping]] = ..., images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ..., arm: _Optional[_Union[ArmState, _Mapping]] = ..., demo_set: _Optional[int] = ...) -> None: ...
 
 class Transition(_message.Message):
-    __slots__ = ("duration_s", "executed", "gripper_changed", "policy_version", "reasons", "requested", "reward", "source", "success", "success_probability", "terminated", "truncated")
+    __slots__ = ("requested", "executed", "source", "reward", "terminated", "truncated", "success", "duration_s", "gripper_changed", "reasons", "policy_version", "success_probability")
     REQUESTED_FIELD_NUMBER: _ClassVar[int]
     EXECUTED_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
@@ -130,10 +130,10 @@ class Transition(_message.Message):
     reasons: _containers.RepeatedScalarFieldContainer[str]
     policy_version: int
     success_probability: float
-    def __init__(self, requested: _Iterable[float] | None = ..., executed: _Iterable[float] | None = ..., source: int | None = ..., reward: float | None = ..., terminated: bool = ..., truncated: bool = ..., success: bool = ..., duration_s: float | None = ..., gripper_changed: bool = ..., reasons: _Iterable[str] | None = ..., policy_version: int | None = ..., success_probability: float | None = ...) -> None: ...
+    def __init__(self, requested: _Optional[_Iterable[float]] = ..., executed: _Optional[_Iterable[float]] = ..., source: _Optional[int] = ..., reward: _Optional[float] = ..., terminated: bool = ..., truncated: bool = ..., success: bool = ..., duration_s: _Optional[float] = ..., gripper_changed: bool = ..., reasons: _Optional[_Iterable[str]] = ..., policy_version: _Optional[int] = ..., success_probability: _Optional[float] = ...) -> None: ...
 
 class Image(_message.Message):
-    __slots__ = ("camera", "height", "rgb", "width")
+    __slots__ = ("camera", "height", "width", "rgb")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -142,10 +142,10 @@ class Image(_message.Message):
     height: int
     width: int
     rgb: bytes
-    def __init__(self, camera: str | None = ..., height: int | None = ..., width: int | None = ..., rgb: bytes | None = ...) -> None: ...
+    def __init__(self, camera: _Optional[str] = ..., height: _Optional[int] = ..., width: _Optional[int] = ..., rgb: _Optional[bytes] = ...) -> None: ...
 
 class ArmState(_message.Message):
-    __slots__ = ("angular_rad_s", "dq_rad_s", "force_n", "linear_m_s", "q_rad", "stamp_s", "tcp_position_m", "tcp_quat_wxyz", "torque_nm")
+    __slots__ = ("stamp_s", "q_rad", "dq_rad_s", "tcp_position_m", "tcp_quat_wxyz", "linear_m_s", "angular_rad_s", "force_n", "torque_nm")
     STAMP_S_FIELD_NUMBER: _ClassVar[int]
     Q_RAD_FIELD_NUMBER: _ClassVar[int]
     DQ_RAD_S_FIELD_NUMBER: _ClassVar[int]
@@ -164,4 +164,4 @@ class ArmState(_message.Message):
     angular_rad_s: _containers.RepeatedScalarFieldContainer[float]
     force_n: _containers.RepeatedScalarFieldContainer[float]
     torque_nm: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, stamp_s: float | None = ..., q_rad: _Iterable[float] | None = ..., dq_rad_s: _Iterable[float] | None = ..., tcp_position_m: _Iterable[float] | None = ..., tcp_quat_wxyz: _Iterable[float] | None = ..., linear_m_s: _Iterable[float] | None = ..., angular_rad_s: _Iterable[float] | None = ..., force_n: _Iterable[float] | None = ..., torque_nm: _Iterable[float] | None = ...) -> None: ...
+    def __init__(self, stamp_s: _Optional[float] = ..., q_rad: _Optional[_Iterable[float]] = ..., dq_rad_s: _Optional[_Iterable[float]] = ..., tcp_position_m: _Optional[_Iterable[float]] = ..., tcp_quat_wxyz: _Optional[_Iterable[float]] = ..., linear_m_s: _Optional[_Iterable[float]] = ..., angular_rad_s: _Optional[_Iterable[float]] = ..., force_n: _Optional[_Iterable[float]] = ..., torque_nm: _Optional[_Iterable[float]] = ...) -> None: ...

@@ -49,6 +49,8 @@ class Progress:
     env_steps: int = 0
     """Learnt from, of all actors"""
     gradient_steps: int = 0
+    waiting: int = 0
+    """Frames taken, of all actors, and not yet learnt from"""
 
 
 class Inbox(Protocol):
@@ -162,6 +164,7 @@ class LearnerServer:
                 watermark=self._inbox.watermark(request.actor),
                 env_steps=progress.env_steps,
                 gradient_steps=progress.gradient_steps,
+                waiting=progress.waiting,
                 weights_version=self._weights.version,
                 held=held,
             )
