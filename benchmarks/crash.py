@@ -210,8 +210,9 @@ class Bench:
                 self.wrong.append(f"the {name}'s log has gaps or repeats")
             cuts = scan(self.folder / name / PARTS[name]).cut
             self.wrong += [f"{name}: {cut}" for cut in cuts if cut.lost_frames]
-        self.frames = len(received)
-        self.different = sum(content(a) != content(b) for a, b in zip(sent, received, strict=False))
+        self.frames = len(sent)
+        same = sum(content(a) == content(b) for a, b in zip(sent, received, strict=False))
+        self.different = max(len(sent), len(received)) - same
         loaded = load_newest(self.folder / "learner" / "checkpoints")
         counted = loaded.checkpoint.facts["learner"]["counters"]["env"] if loaded else -1
         self.steps = sum(f.transition is not None and not f.demo_set for f in received), counted

@@ -9,6 +9,7 @@ so that what else the machine does falls on all of them alike. What is compared 
 
 import argparse
 import json
+import math
 import struct
 import subprocess
 import sys
@@ -97,7 +98,8 @@ def measure(folder: Path, rounds: int, phase_s: float) -> dict[str, dict[str, li
     samples: dict[str, dict[str, list[np.ndarray]]] = {loop: {phase: [] for phase in PHASES} for loop in LOOPS}
     for phase, start_s, end_s in spans:
         for loop, turns in found.items():
-            samples[loop][phase].append(np.diff(turns[(turns >= start_s) & (turns < end_s)]))
+            outside = (turns < start_s) | (turns >= end_s)
+            samples[loop][phase].append(np.diff(turns[~outside]))
     return samples
 
 
@@ -152,7 +154,7 @@ def wait_for_practice(actor: "subprocess.Popen[bytes]", times: Path, log: Path) 
 def child(config: Path, times: Path) -> int:
     """The actor, writing down when each turn of its loops began."""
     files = {loop: (times.with_name(f"{times.name}.{loop}")).open("wb", buffering=1 << 14) for loop in LOOPS}
-    tick, step = SimWorld._tick, RobotEnv.step
+    tick, step, reset = SimWorld._tick, RobotEnv.step, RobotEnv.reset
 
     def noted_tick(world: SimWorld) -> None:
         files["control"].write(struct.pack("d", time.monotonic()))
@@ -163,7 +165,15 @@ def child(config: Path, times: Path) -> int:
         files["policy"].flush()
         return step(env, action)
 
+    def unnoted_reset(env: RobotEnv, **options: Any) -> Any:
+        for file in files.values():  # NaN: what lies between two episodes is no turn
+            file.write(struct.pack("d", math.nan))
+        found = reset(env, **options)
+        files["control"].write(struct.pack("d", math.nan))
+        return found
+
     SimWorld._tick, RobotEnv.step = noted_tick, noted_step  # type: ignore[method-assign]
+    RobotEnv.reset = unnoted_reset  # type: ignore[method-assign]
     return robot_rl(["actor", f"config={config}"])
 
 
@@ -178,8 +188,8 @@ def read(times: Path) -> dict[str, np.ndarray]:
 
 
 def summary(rounds: list[np.ndarray], period_s: float) -> dict[str, Any]:
-    """How late turns began: beyond the period. Pauses between episodes are not turns."""
-    late = [np.clip(turns[turns < 5 * period_s + 0.1] - period_s, 0.0, None) for turns in rounds]
+    """How late turns began: beyond the period."""
+    late = [np.clip(turns[np.isfinite(turns)] - period_s, 0.0, None) for turns in rounds]
     every = np.concatenate(late)
     return {
         "turns": len(every),

@@ -104,7 +104,7 @@ def child(run: Path, checkpoints: Path, cut: int, kill: int) -> int:
         for frame in islice(frames, cut):
             training.take(frame)
         os.kill(os.getpid(), signal.SIGKILL)
-    training.restore(frames[:cut], cut)
+    training.restore(lambda: frames[:cut])
     watch = Watch(training)
     for index, frame in enumerate(frames[cut:], cut):
         watch.frame = str(index)

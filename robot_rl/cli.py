@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("robot_rl").setLevel(logging.INFO)
     for stop in (signal.SIGINT, signal.SIGTERM):  # also where a script's `&` has made SIGINT ignored
         signal.signal(stop, signal.default_int_handler)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    if not arguments or {"-h", "--help", "help"} & set(arguments):
         OUT.print(USAGE, markup=False)
         return 0
     try:
@@ -103,6 +103,8 @@ def _verb(arguments: list[str]) -> tuple[str, list[str]]:
         verb = " ".join(arguments[:words])
         if verb in VERBS:
             return verb, arguments[words:]
+    if arguments[0] == "demos":
+        raise ConfigError(f"demos needs one of: {', '.join(v.removeprefix('demos ') for v in VERBS if ' ' in v)}")
     raise ConfigError(f"no verb {arguments[0]!r}{nearest(arguments[0], VERBS)}")
 
 

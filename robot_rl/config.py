@@ -180,8 +180,8 @@ class Config:
     """Go on with the run in `out` where it stopped."""
     demos: str = ""
     """Folder of recorded demonstrations to learn from, and of the `demos` verbs; empty: record scripted ones."""
-    episode: int = 0
-    """Which one of `demos` (replay and the `demos` verbs)."""
+    episode: int = -1
+    """Which one of `demos` (replay and the `demos` verbs). -1: not said."""
     episodes: list[int] = field(default_factory=list)
     """Which ones (demos split)."""
     share: float = 0.0
@@ -190,5 +190,5 @@ class Config:
     """Folders to put together with `demos` (demos merge)."""
     format: str = ""
     """`lerobot`, `robomimic` or `serl` (demos export and import)."""
-    success: bool = True
-    """What the episode was after all (demos relabel)."""
+    success: str = ""
+    """`true` or `false`: what the episode was after all (demos relabel)."""

@@ -136,7 +136,7 @@ def _target(out: str, verb: str) -> Path:
 
 def _known(form: str, formats: Mapping[str, object]) -> str:
     if form not in formats:
-        raise ConfigError(f"format={form!r}{nearest(form, formats)}")
+        raise ConfigError(f"format={form!r}{nearest(form, formats)}" if form else f"say format={'|'.join(formats)}")
     return form
 
 

@@ -10,7 +10,7 @@ import torch
 from robot_rl.config import LearnerConfig
 from robot_rl.data.checkpoint import Checkpoint
 from robot_rl.data.columns import check_memory, memory_estimate
-from robot_rl.data.replay import BatchSampler, ReplayBuffer
+from robot_rl.data.replay import BatchSampler, ReplayBuffer, transition_between
 from robot_rl.errors import DataError
 from robot_rl.learn.make import make_agent
 from robot_rl.learn.policy import Policy, PolicyMeta
@@ -42,7 +42,7 @@ class Learner:
         )
         self.demos = ReplayBuffer(config.capacity, n, a, seed + 1, folder=folder and folder / "demos")
         self._sampler = BatchSampler(self.practice, self.demos, config.batch_size, config.demo_ratio)
-        self.env_steps = self.gradient_steps = self.cloned = 0
+        self.env_steps = self.gradient_steps = self.cloned = self.sets = 0
         self.on_clone: Callable[[int], None] = lambda _: None
         """Hears of each few cloning updates that are done."""
         self._last: dict[str, Frame] = {}
@@ -50,8 +50,8 @@ class Learner:
 
     @property
     def version(self) -> int:
-        """Of the policy: 1 when untrained, then one more with every update."""
-        return 1 + self.cloned + self.gradient_steps
+        """Of the policy: 1 when untrained, more with every update and every complete set of demos."""
+        return 1 + self.sets + self.cloned + self.gradient_steps
 
     def take(self, frame: Frame) -> None:
         """Insert one frame and learn its share: cloning after the last demo, then `utd` updates for each step."""
@@ -59,8 +59,9 @@ class Learner:
         if not frame.transition:
             return
         if frame.demo_set:
-            if frame.ends and frame.episode == frame.demo_set - 1 and not self.env_steps:
-                self.clone(self.config.bc_steps)
+            if completes_set(frame):
+                self.sets += 1
+                self.clone(0 if self.env_steps else self.config.bc_steps)
         elif self.env_steps >= self.config.start_steps:
             figures = self.agent.update(self._sampler.sample(self.config.utd))
             self._figures.append({name: value for name, value in figures.items() if np.isfinite(value)})
@@ -69,17 +70,14 @@ class Learner:
     def insert(self, frame: Frame) -> None:
         """Keep one frame without learning: demos apart, practice in its buffer, corrections in both.
 
-        Raises DataError when it does not follow the actor's frame before it.
+        Raises DataError or NonFiniteError when `check` would; then nothing was kept.
         """
-        before, self._last[frame.actor] = self._last.get(frame.actor), frame
+        before = self._last.get(frame.actor)
+        self.check(before, frame)
+        self._last[frame.actor] = frame
         if not frame.transition:
             return
-        if before is None or (before.episode, before.step + 1) != (frame.episode, frame.step):
-            found = f"step {before.step} of episode {before.episode}" if before else "nothing"
-            raise DataError(
-                f"frame {frame.sequence} of {frame.actor} is step {frame.step} of episode {frame.episode}, but "
-                f"{found} came before it; frames must come in order and without gaps"
-            )
+        assert before is not None  # as checked
         if frame.demo_set:
             self.demos.add(before, frame)
             return
@@ -87,6 +85,21 @@ class Learner:
         if frame.transition.source is Source.HUMAN:
             self.demos.add(before, frame)
         self.env_steps += 1
+
+    def last(self, actor: str) -> Frame | None:
+        """The actor's newest frame."""
+        return self._last.get(actor)
+
+    def check(self, before: Frame | None, frame: Frame) -> None:
+        """Can this be learnt from, with `before` as the actor's frame before it?
+
+        Raises DataError when it does not follow or its sizes are wrong, NonFiniteError for numbers beyond float32.
+        """
+        if frame.transition and before is None:
+            raise DataError(f"frame {frame.sequence} of {frame.actor!r} is the actor's first, but not step 0")
+        if frame.transition and before is not None:
+            transition_between(before, frame)
+        self.practice.check(frame)
 
     def clone(self, steps: int) -> None:
         """Imitate demos and corrections for `steps` updates."""
@@ -117,7 +130,12 @@ class Learner:
         facts: dict[str, Any] = {
             "agent": {name: value for name, value in agent.items() if name not in tensors},
             "sampler": self._sampler.get_state(),
-            "counters": {"env": self.env_steps, "gradient": self.gradient_steps, "cloned": self.cloned},
+            "counters": {
+                "env": self.env_steps,
+                "gradient": self.gradient_steps,
+                "cloned": self.cloned,
+                "sets": self.sets,
+            },
             "figures": self._figures,
         }
         return Checkpoint(tensors, facts)
@@ -130,4 +148,9 @@ class Learner:
         self._sampler.set_state(facts["sampler"])
         counters = facts["counters"]
         self.env_steps, self.gradient_steps = counters["env"], counters["gradient"]
-        self.cloned, self._figures = counters["cloned"], facts["figures"]
+        self.cloned, self.sets, self._figures = counters["cloned"], counters["sets"], facts["figures"]
+
+
+def completes_set(frame: Frame) -> bool:
+    """The last frame of an actor's demonstrations."""
+    return frame.demo_set > 0 and frame.ends and frame.episode == frame.demo_set - 1

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from robot_rl.actor import Choice, Counter, PracticeEnv, run_episode
-from robot_rl.clock import Clock
+from robot_rl.clock import Clock, MonotonicClock
 from robot_rl.config import Config
 from robot_rl.data.log import EpisodeLog
 from robot_rl.env import RobotEnv
@@ -66,17 +66,14 @@ class Mind(Protocol):
         ...
 
 
-def record_demos(
-    env: RobotEnv, config: Config, log: EpisodeLog, recorded: Sequence[Episode], progress: Progress
-) -> Iterator[Episode]:
-    """Let the scripted expert work until `human.demos` attempts have succeeded, with those in `recorded`.
+def record_demos(env: RobotEnv, config: Config, log: EpisodeLog, kept: int, tried: int, progress: Progress) -> None:
+    """Let the scripted expert work until `human.demos` attempts have succeeded; `kept` of `tried` did before.
 
-    Every attempt is in the log, frame by frame. Raises RobotRLError when the expert fails four times as often
-    as it was to succeed.
+    Every attempt is in the log, frame by frame, and durable on return. Raises RobotRLError when the expert fails four
+    times as often as it was to succeed.
     """
     expert = Expert(env.scene.task, np.random.default_rng([config.seed, DEMO_SEED]))
-    wanted, tried = config.human.demos, len(recorded)
-    kept = sum(episode.success for episode in recorded)
+    wanted = config.human.demos
     counter = Counter("demos", *following(log, "demos"))
     progress.phase("demonstrations", wanted)
     progress.advance(min(kept, wanted))
@@ -86,6 +83,7 @@ def record_demos(
                 f"the scripted expert of {config.task.name} succeeded {kept} times in {tried} tries: "
                 "the task as configured is too hard for it; relax task.params or raise task.max_steps"
             )
+        wait_for_room(log, MonotonicClock())
         expert.new_episode()
         seed = (config.seed + 1) * SEEDS_PER_RUN + DEMO_SEED + tried
         episode = run_episode(env, seed, lambda _: Choice(expert.act(env.reading), Source.SCRIPT), log.append, counter)
@@ -93,7 +91,6 @@ def record_demos(
         if episode.success:
             kept += 1
             progress.advance(1, demo_success=kept / tried)
-        yield episode
     log.commit(timeout_s=30.0)
 
 

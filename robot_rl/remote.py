@@ -9,15 +9,12 @@ import numpy as np
 from robot_rl.clock import MonotonicClock
 from robot_rl.config import Config
 from robot_rl.data.log import EpisodeLog
-from robot_rl.errors import LinkError
 from robot_rl.learn.policy import Policy
 from robot_rl.link.client import Courier
 from robot_rl.practice import wait_for_room
 from robot_rl.types import Float32, Frame
 
 log = logging.getLogger(__name__)
-FIRST_POLICY_S = 600.0
-"""Longest wait for the learner's first policy: it may clone or read a long log before."""
 WAIT_S, PATIENCE_S = 1.0, 10.0
 """Between two looks, and before anything is said: starting takes a while"""
 
@@ -30,11 +27,14 @@ class Remote:
     waits between episodes only, and with `max_lag=0` never.
     """
 
-    def __init__(self, config: Config, episodes: EpisodeLog, courier: Courier, env_steps: int) -> None:
+    def __init__(self, config: Config, episodes: EpisodeLog, courier: Courier, env_steps: int, has_demos: bool) -> None:
+        """`has_demos`: this actor's frames begin with demonstrations; the policy waited for has learnt from them."""
         self._config, self._log, self._courier = config, episodes, courier
         self._steps, self._last = env_steps, episodes.durable(config.link.actor)
         self._rng = np.random.default_rng([config.seed, zlib.crc32(config.link.actor.encode()), env_steps])
         self._clock = MonotonicClock()
+        self._first = 2 if has_demos else 1
+        """Version to wait for"""
         self._policy: Policy | None = None
         self.version = 0
 
@@ -64,7 +64,7 @@ class Remote:
 
     def finish(self) -> None:
         """Wait until the learner has learnt from everything, as long as it is there."""
-        self._courier.wait(lambda: self._lag() <= 0 or not self._courier.status.connected, FIRST_POLICY_S)
+        self._wait(lambda: self._lag() <= 0 or not self._courier.status.connected, "the learner is catching up")
 
     def _swap(self) -> None:
         latest = self._courier.latest
@@ -80,30 +80,25 @@ class Remote:
         return action
 
     def _await_policy(self) -> None:
-        link, arrived = self._config.link, lambda: self._courier.latest is not None
-        if not self._wait(arrived, FIRST_POLICY_S, "waiting for the learner's first policy"):
-            raise LinkError(
-                f"no policy came from the learner at {link.address} in {FIRST_POLICY_S:g} s"
-                f"{self._trouble()}; start `robot-rl learner` with the same settings"
-            )
+        def arrived() -> bool:
+            return self._courier.status.weights_version >= self._first
+
+        self._wait(arrived, "waiting for the learner's first policy")
         self._swap()
 
     def _await_learner(self) -> None:
         most = self._config.learner.max_lag
-        while most and self._lag() > most:
-            self._wait(lambda: self._lag() <= most, FIRST_POLICY_S, "practice waits: the learner is far behind")
+        if most and self._lag() > most:
+            self._wait(lambda: self._lag() <= most, "practice waits: the learner is far behind")
 
-    def _wait(self, condition: Callable[[], bool], timeout_s: float, what: str) -> bool:
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
         """As `Courier.wait`; a wait of some length is told, with its cause, and told again when that changes."""
         start_s, told = self._clock.now_s(), ""
         while not self._courier.wait(condition, WAIT_S):
-            waited_s, why = self._clock.now_s() - start_s, what + self._trouble()
-            if waited_s > timeout_s:
-                return False
-            if waited_s > PATIENCE_S and why != told:
+            why = what + self._trouble()
+            if why != told and self._clock.now_s() > start_s + PATIENCE_S:
                 log.warning("%s", why)
                 told = why
-        return True
 
     def _trouble(self) -> str:
         trouble = self._courier.status.trouble

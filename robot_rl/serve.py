@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from robot_rl.data.log import EpisodeLog
-from robot_rl.errors import LinkError
+from robot_rl.errors import LinkError, StorageError
 from robot_rl.link.server import LearnerServer, Progress
 from robot_rl.training import Training
 from robot_rl.types import Frame
@@ -27,9 +27,8 @@ class Inbox:
         self._lock = threading.Lock()
         self._written: deque[Frame] = deque()
         """Given to the log, not known to be durable"""
-        self._last: dict[str, int] = {}
-        self._taken = training.taken
-        self._received = 0
+        self._last: dict[str, Frame | None] = {}
+        self._received = episodes.recovered.frames
         self.frames: queue.Queue[Frame] = queue.Queue()
         """To be learnt from"""
 
@@ -37,19 +36,34 @@ class Inbox:
         return self._log.durable(actor)
 
     def accept(self, frames: Sequence[Frame]) -> None:
-        """Durable on return. Raises LinkError when too much waits already, StorageError when the disk refuses."""
+        """Durable on return.
+
+        Raises LinkError when too much waits already, StorageError when the disk refuses; DataError or NonFiniteError
+        for a frame that cannot be learnt from: it and those after it are not taken, those before it are.
+        """
+        if self._log.trouble:
+            raise StorageError(self._log.trouble)
         waiting = self.frames.qsize() + len(self._written)
         if waiting + len(frames) > BACKLOG_FRAMES:
             raise LinkError(f"{waiting} frames wait to be learnt from; send again later")
-        with self._lock:
-            for frame in frames:
-                if frame.sequence > self._last.get(frame.actor, self._log.durable(frame.actor)):
-                    self._log.append(frame)
-                    self._written.append(frame)
-                    self._last[frame.actor] = frame.sequence
-                    self._received += 1
-        self._log.commit(COMMIT_S)
-        self.flush()
+        try:
+            with self._lock:
+                for frame in frames:
+                    self._take(frame)
+        finally:
+            self._log.commit(COMMIT_S)
+            self.flush()
+
+    def _take(self, frame: Frame) -> None:
+        learner, actor = self._training.learner, frame.actor
+        before = self._last.setdefault(actor, learner.last(actor))
+        if before is not None and frame.sequence <= before.sequence:
+            return
+        learner.check(before, frame)
+        self._log.append(frame)
+        self._written.append(frame)
+        self._last[actor] = frame
+        self._received += 1
 
     def flush(self) -> None:
         """Pass on what has become durable, in the log's order."""
@@ -59,8 +73,7 @@ class Inbox:
 
     def progress(self) -> Progress:
         learner = self._training.learner
-        waiting = self._received - (self._training.taken - self._taken)
-        return Progress(learner.env_steps, learner.gradient_steps, waiting)
+        return Progress(learner.env_steps, learner.gradient_steps, self._received - self._training.taken)
 
 
 def serve(
@@ -71,14 +84,14 @@ def serve(
     finished: Callable[[], bool],
     stop: threading.Event,
 ) -> bool:
-    """Learn until `finished` or `stop`; True when finished. `publish` is called when there is a new policy to give."""
-    learner, published = training.learner, -1
+    """Learn until `finished` or `stop`; True when finished. `publish` is called when there is a policy to give."""
+    learner, version, sets = training.learner, 0, -1
     server.start()
     while not (stop.is_set() or finished()):
-        due = learner.version - published >= learner.config.publish_every * learner.config.utd
-        if published < 0 or due:
+        due = learner.version - version >= learner.config.publish_every * learner.config.utd
+        if due or learner.sets != sets:
             publish()
-            published = learner.version
+            version, sets = learner.version, learner.sets
         inbox.flush()
         with suppress(queue.Empty):
             training.take(inbox.frames.get(timeout=LOOK_S))

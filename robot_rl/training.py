@@ -1,5 +1,6 @@
 """A learner whose progress survives: its log of frames, and checkpoints that point into it."""
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from robot_rl.clock import Clock, MonotonicClock
 from robot_rl.curve import Curve
 from robot_rl.data.checkpoint import Checkpoint, load_newest, save_checkpoint
+from robot_rl.errors import DataError, StorageError
 from robot_rl.learner import Learner
 from robot_rl.types import Frame
 
@@ -33,16 +35,21 @@ class Training:
         """Frames of the log so far"""
         self.last: Frame | None = None
         """The newest of them"""
+        self._names = hashlib.sha256()
+        """Of their actors and sequences, in order"""
 
     def take(self, frame: Frame) -> None:
         """Learn from one frame; every `checkpoint_every` steps a checkpoint follows."""
         before = self.learner.env_steps
         self.learner.take(frame)
-        self.taken, self.last = self.taken + 1, frame
+        self._count(frame)
         self.curve.take(frame, self._clock.now_s() - self._started_s)
         steps, every = self.learner.env_steps, self.learner.config.checkpoint_every
         if every and steps > before and steps % every == 0:
-            self.save()
+            try:
+                self.save()
+            except StorageError as error:
+                log.warning("no checkpoint at %d steps, training goes on: %s", steps, error)
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -50,40 +57,55 @@ class Training:
         learnt = self.learner.state()
         facts: dict[str, Any] = {
             "taken": self.taken,
+            "names": self._names.hexdigest(),
             "wall_s": self._clock.now_s() - self._started_s,
             "rows": self.curve.rows,
             "learner": learnt.facts,
         }
         save_checkpoint(self._folder, self.taken, Checkpoint(learnt.tensors, facts))
 
-    def restore(self, frames: Iterable[Frame], available: int, on_frame: Callable[[], None] = lambda: None) -> None:
-        """Go on after the `available` frames of a log; checkpoints that know of more are passed over."""
-        ahead: list[str] = []
+    def restore(self, frames: Callable[[], Iterable[Frame]], on_frame: Callable[[], None] = lambda: None) -> None:
+        """Go on after the frames of a log, which are read twice.
 
-        def refuse(facts: Mapping[str, Any]) -> str:
-            if facts["taken"] <= available:
-                return ""
-            ahead.append(f"it has learnt from {facts['taken']} frames, the log has {available}")
-            return ahead[-1]
-
-        loaded = load_newest(self._folder, refuse)
-        for reason in loaded.refused if loaded else ahead:
-            log.warning("%s", reason)
-        point = loaded.checkpoint.facts["taken"] if loaded else 0
-        for frame in frames:
-            if self.taken == point and loaded:
-                self._load(loaded.checkpoint)
+        A checkpoint that was not made from the beginning of this log, or is damaged, is passed over and said.
+        """
+        loaded = self._newest(_prefixes(frames()))
+        point = loaded.facts["taken"] if loaded else 0
+        for frame in frames():
             if self.taken < point:
                 self.learner.insert(frame)
                 self.curve.collect(frame)
-                self.taken, self.last = self.taken + 1, frame
+                self._count(frame)
+                if loaded and self.taken == point:
+                    self._load(loaded)
             else:
                 self.take(frame)
             on_frame()
-        if self.taken == point and loaded:
-            self._load(loaded.checkpoint)
-        if ahead:  # lest a checkpoint of frames that are gone fits a log that has grown again
-            self.save()
+
+    def _newest(self, prefixes: Mapping[int, str]) -> Checkpoint | None:
+        """The newest checkpoint that belongs to a log."""
+
+        foreign: list[str] = []
+
+        def refuse(facts: Mapping[str, Any]) -> str:
+            taken = facts["taken"]
+            if prefixes.get(taken) == facts["names"]:
+                return ""
+            foreign.append(f"it was made from {taken} frames, the log of {len(prefixes) - 1} does not begin with them")
+            return foreign[-1]
+
+        try:
+            loaded = load_newest(self._folder, refuse)
+        except DataError as error:
+            log.warning("%s; learning again from the log", error)
+            return None
+        for reason in loaded.refused if loaded else foreign:
+            log.warning("%s", reason)
+        return loaded.checkpoint if loaded else None
+
+    def _count(self, frame: Frame) -> None:
+        self.taken, self.last = self.taken + 1, frame
+        self._names.update(_name(frame))
 
     def figures(self) -> dict[str, Any]:
         """What it took so far."""
@@ -102,3 +124,17 @@ class Training:
         self.learner.load(Checkpoint(checkpoint.tensors, facts["learner"]))
         self.curve.rows = facts["rows"]
         self._started_s = self._clock.now_s() - facts["wall_s"]
+
+
+def _name(frame: Frame) -> bytes:
+    return f"{frame.actor} {frame.sequence} {frame.episode} {frame.step}\n".encode()
+
+
+def _prefixes(frames: Iterable[Frame]) -> dict[int, str]:
+    """For each number of frames at the log's beginning, the hash of their names."""
+    names = hashlib.sha256()
+    found = {0: names.hexdigest()}
+    for count, frame in enumerate(frames, 1):
+        names.update(_name(frame))
+        found[count] = names.hexdigest()
+    return found

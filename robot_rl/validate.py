@@ -55,7 +55,7 @@ AT_LEAST = {
     "learner.threads": 1,
     "human.demos": 0,
     "seed": 0,
-    "episode": 0,
+    "episode": -1,
     "eval_episodes": 0,
 }
 SHARES = ("learner.demo_ratio", "learner.gripper_epsilon", "human.help_until", "share")

@@ -64,7 +64,7 @@ class ReplayBuffer:
         transition = transition_between(before, after)
         stored = self._row(before)
         for frame in (before, after) if stored is None else (after,):
-            self._check(frame)
+            self.check(frame)
         previous = self._write(before) if stored is None else stored
         row = self._write(after)
         self._link(previous, row, transition)
@@ -153,8 +153,8 @@ class ReplayBuffer:
         columns["changed"][row] = transition.gripper_changed
         self._drawable.add(row)
 
-    def _check(self, frame: Frame) -> None:
-        """Shapes and finite numbers."""
+    def check(self, frame: Frame) -> None:
+        """Raises DataError for wrong shapes, NonFiniteError for numbers that are not finite as float32."""
         numbers: dict[str, Any] = {"state": frame.state, "stamp_s": frame.stamp_s}
         shapes: dict[str, tuple[Any, Any]] = {"state": (np.shape(frame.state), (self.state_dim,))}
         if frame.transition:

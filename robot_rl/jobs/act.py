@@ -20,6 +20,8 @@ from robot_rl.report import plain
 from robot_rl.specs import Layout
 from robot_rl.summary import demo_facts, facts, scored
 
+GREETING_S = 3.0
+"""Time for a learner that is there to say what does not fit; one that is not may come later"""
 END_S = 30.0
 """Longest wait for the learner at the end"""
 
@@ -27,17 +29,19 @@ END_S = 30.0
 def actor(config: Config) -> Outcome:
     """Demonstrations and practice, sent to the learner at `link.address`."""
     folder = open_folder(config, "actor")
+    (folder / FIGURES).unlink(missing_ok=True)
     env, name = open_env(config), config.link.actor
     progress = Progress(config.learner.env_steps)
     try:
         with progress, EpisodeLog(folder / "practice", facts=log_facts(config, env.layout)) as episodes:
             begun = following(episodes, name)
-            demos = demonstrations(config, env, folder / "demos", progress)
             courier = Courier(config.link, agreement(config), episodes, _checker(env.layout))
-            mind = Remote(config, episodes, courier, _practised(episodes))
             try:
                 courier.start()
-                counter = join(name, demos, begun, mind.take)
+                courier.agree(GREETING_S)
+                demos = demonstrations(config, env, folder / "demos", progress)
+                mind = Remote(config, episodes, courier, _practised(episodes), bool(demos.episodes))
+                counter = join(name, demos, begun, mind.take, episodes)
                 complete = Practice(env, mind, config, progress, counter, len(demos.episodes)).run()
                 episodes.commit(COMMIT_S)
                 if complete:

@@ -11,7 +11,7 @@ from robot_rl.data.facts import Facts
 from robot_rl.data.log import EpisodeLog
 from robot_rl.env import RobotEnv
 from robot_rl.errors import ConfigError
-from robot_rl.jobs.folder import Outcome, open_folder
+from robot_rl.jobs.folder import COMMIT_S, Outcome, open_folder
 from robot_rl.make import make_env
 from robot_rl.practice import Demos, enlist, record_demos
 from robot_rl.progress import Progress
@@ -49,15 +49,21 @@ def demonstrations(config: Config, env: PracticeEnv, folder: Path, progress: Pro
     if not config.human.demos or not isinstance(env, RobotEnv):
         return Demos()
     with EpisodeLog(folder, facts=log_facts(config, env.layout)) as episodes:
-        recorded = [e for e in DemoStore(folder).episodes() if e.complete] if episodes.recovered.frames else []
-        recorded += record_demos(env, config, episodes, recorded, progress)
-    return Demos(tuple(e for e in recorded if e.success), len(recorded))
+        rows = DemoStore(folder).rows if episodes.recovered.frames else []
+        done = sum(row.usable for row in rows)
+        record_demos(env, config, episodes, done, len(rows), progress)
+    store = DemoStore(folder)
+    return Demos(tuple(store.kept()), len(store))
 
 
-def join(actor: str, demos: Demos, position: tuple[int, int], take: Callable[[Frame], None]) -> Counter:
+def join(
+    actor: str, demos: Demos, position: tuple[int, int], take: Callable[[Frame], None], log: EpisodeLog
+) -> Counter:
     """An actor's counter from `position` (sequence, episode) on; the demos that are missing are given to `take`."""
     sequence, episode = position
     counter = Counter(actor)
     for frame in islice(enlist(demos.episodes, counter), sequence, None):
         take(frame)
+        if frame.ends:  # faster than a disk
+            log.commit(COMMIT_S)
     return Counter(actor, max(counter.sequence, sequence), max(counter.episode, episode))

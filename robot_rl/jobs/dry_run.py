@@ -63,9 +63,9 @@ def practise(
     learner, actor, frames = training.learner, config.link.actor, episodes.recovered.frames
     if frames:
         progress.phase("going on from the log", frames)
-        training.restore(read_frames(episodes.folder), frames, progress.advance)
+        training.restore(lambda: read_frames(episodes.folder), progress.advance)
     mind = Lockstep(training, episodes)
     progress.phase("cloning", config.learner.bc_steps if demos.episodes else 0)
     learner.on_clone = progress.advance
-    counter = join(actor, demos, following(episodes, actor), mind.take)
+    counter = join(actor, demos, following(episodes, actor), mind.take, episodes)
     return Practice(env, mind, config, progress, counter, len(demos.episodes)).run()

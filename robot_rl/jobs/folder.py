@@ -18,8 +18,8 @@ FIGURES = "figures.json"
 """What each process has to say in the report"""
 OWN = ("seed", "out", "headless", "eval_episodes", "policy", "resume", "demos", "episode", "link", "human")
 """Settings that actors of one learner may have each for themselves."""
-PARTS = ("report.json", "config.yaml", "demos", "practice", "policy")
-"""What shows that a folder holds a run."""
+PARTS = ("report.json", "demos", "practice", "received", "policy", "actor", "learner")
+"""What shows that a folder holds a run: settings alone do not."""
 
 
 @dataclass(frozen=True, slots=True)

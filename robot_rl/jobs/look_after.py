@@ -2,6 +2,7 @@
 
 from robot_rl import curate
 from robot_rl.config import Config
+from robot_rl.errors import ConfigError
 from robot_rl.jobs.folder import Outcome
 from robot_rl.types import Mark
 
@@ -11,23 +12,26 @@ def listing(config: Config) -> Outcome:
 
 
 def show(config: Config) -> Outcome:
-    return Outcome(curate.show(config.demos, config.episode))
+    return Outcome(curate.show(config.demos, _episode(config)))
 
 
 def keep(config: Config) -> Outcome:
-    return Outcome(curate.mark(config.demos, config.episode, Mark.KEEP))
+    return Outcome(curate.mark(config.demos, _episode(config), Mark.KEEP))
 
 
 def discard(config: Config) -> Outcome:
-    return Outcome(curate.mark(config.demos, config.episode, Mark.DISCARD))
+    return Outcome(curate.mark(config.demos, _episode(config), Mark.DISCARD))
 
 
 def undo(config: Config) -> Outcome:
-    return Outcome(curate.mark(config.demos, config.episode, Mark.UNDO))
+    return Outcome(curate.mark(config.demos, _episode(config), Mark.UNDO))
 
 
 def relabel(config: Config) -> Outcome:
-    return Outcome(curate.relabel(config.demos, config.episode, config.success))
+    said = config.success.lower()
+    if said not in ("true", "false"):
+        raise ConfigError("demos relabel needs success=true or success=false")
+    return Outcome(curate.relabel(config.demos, _episode(config), said == "true"))
 
 
 def merge(config: Config) -> Outcome:
@@ -48,3 +52,9 @@ def import_set(config: Config) -> Outcome:
 
 def repair(config: Config) -> Outcome:
     return Outcome(curate.repair(config.demos, config.out))
+
+
+def _episode(config: Config) -> int:
+    if config.episode < 0:
+        raise ConfigError("say which one: episode=N, as `demos list` counts")
+    return config.episode

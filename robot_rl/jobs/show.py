@@ -18,7 +18,7 @@ def replay(config: Config) -> Outcome:
     """Repeat a recorded episode's executed actions in simulation and compare the states with the record."""
     if not config.demos:
         raise ConfigError("replay needs demos=FOLDER, a log that demos record, dry-run or train has written")
-    episode = DemoStore(Path(config.demos)).get(config.episode)
+    episode = DemoStore(Path(config.demos)).get(max(0, config.episode))
     env = make_env(changed(config, task=changed(config.task, max_steps=len(episode))))
     try:
         shape = (env.layout.state.size, len(env.layout.action_names))

@@ -33,7 +33,9 @@ def train(config: Config) -> Outcome:
     started_s = clock.now_s()
     check_request(config)
     folder = open_folder(config, "train")
-    link = dataclasses.replace(config.link, address=f"127.0.0.1:{free_port()}", token_file="", tls_certificate="")
+    link = dataclasses.replace(
+        config.link, address=f"127.0.0.1:{free_port()}", token_file="", tls_certificate="", tls_key=""
+    )
     config = dataclasses.replace(config, link=link)
     learning, acting = Part("learner", config, folder), Part("actor", config, folder)
     try:
@@ -49,7 +51,9 @@ def check_request(config: Config) -> None:
     env = open_env(config)
     try:
         if config.demos:
-            DemoStore(Path(config.demos)).check_fits(env.layout.state.names, env.layout.action_names)
+            store = DemoStore(Path(config.demos))
+            store.check_fits(env.layout.state.names, env.layout.action_names)
+            store.kept()
     finally:
         env.close()
 

@@ -28,6 +28,10 @@ END_S = 2.0
 """For the thread to notice that its call was broken off"""
 
 
+GIVE_UP = 3
+"""Failures in a row with which `close` takes the learner for gone"""
+
+
 class Outbox(Protocol):
     """Where frames come from."""
 
@@ -89,6 +93,8 @@ class Courier:
         self._status = LinkStatus()
         self._latest: tuple[int, Any] | None = None
         self._greeted = self._refused = self._delivered = False
+        self._misses = 0
+        """Failures while closing"""
         self._changed = threading.Condition()
         self._closing, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
@@ -110,11 +116,12 @@ class Courier:
         with self._changed:
             return self._changed.wait_for(condition, timeout_s)
 
-    def wait_ready(self, timeout_s: float) -> None:
-        """Return once connected. Raises LinkError when the learner refuses this actor, or does not answer in time."""
+    def agree(self, timeout_s: float) -> bool:
+        """True once connected, False when no learner answers in time. Raises LinkError when it refuses this actor."""
         self.wait(lambda: self._status.connected or self._refused, timeout_s)
-        if not self._status.connected:
-            raise LinkError(self._status.trouble or f"no answer from {self._config.address} in {timeout_s:g} s")
+        if self._refused:
+            raise LinkError(self._status.trouble)
+        return self._status.connected
 
     def close(self, timeout_s: float = 5.0) -> bool:
         """Try to deliver what is durable, then end. False when something is left: the log keeps it for next time."""
@@ -130,7 +137,7 @@ class Courier:
     def _run(self) -> None:
         pause_s = 0.0
         try:
-            while not (self._delivered or self._stop.wait(pause_s)):
+            while not (self._delivered or self._misses > GIVE_UP or self._stop.wait(pause_s)):
                 pause_s = self._turn_or_pause(pause_s)
         finally:
             self._calls.close()
@@ -146,6 +153,7 @@ class Courier:
             self._refused = isinstance(error, Refused)
             self._show(connected=False, trouble=str(error))
             self._greeted = False
+            self._misses += self._closing.is_set()
             self._calls.reconnect()
         else:
             self._delivered = self._closing.is_set() and not busy

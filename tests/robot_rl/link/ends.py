@@ -107,7 +107,7 @@ def refuse_nonsense(blob: bytes) -> bytes:
 def refusal(link: Courier, timeout_s: float = PATIENCE_S) -> str:
     """What a courier that cannot get ready says."""
     with pytest.raises(LinkError) as caught:
-        link.wait_ready(timeout_s)
+        link.agree(timeout_s)
     return str(caught.value)
 
 

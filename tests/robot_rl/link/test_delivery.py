@@ -135,7 +135,7 @@ def test_a_byte_changed_on_the_way_is_noticed_and_nothing_of_it_is_taken() -> No
     with learner(store) as (_, port):
         proxy = Proxy(port)
         with courier(shelf, proxy.port) as link:
-            link.wait_ready(PATIENCE_S)
+            link.agree(PATIENCE_S)
             proxy.flip()
             shelf.frames = shelf_of(40, image_size=64).frames
             assert link.wait(lambda: bool(seen.append(link.status.trouble)) or link.status.watermark == 39, PATIENCE_S)

@@ -14,7 +14,7 @@ from tests.robot_rl.link.ends import PATIENCE_S, Shelf, Store, courier, learner,
 
 def test_nothing_is_there_before_the_learner_publishes() -> None:
     with learner(Store()) as (_, port), courier(Shelf(), port) as link:
-        link.wait_ready(PATIENCE_S)
+        link.agree(PATIENCE_S)
         assert link.latest is None and link.status.weights_version == -1
 
 
