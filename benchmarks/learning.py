@@ -30,12 +30,10 @@ HARD = (
     "task.params.wall_m=0.025",
     "task.params.tracker_error_m=0.001",
     "human.demos=3",
-    "learner.env_steps=4500",
-    "human.max_takeover_s=4",
+    "learner.env_steps=6000",
     "eval_episodes=50",
 )
-"""A wall to lift the peg over, a tracker whose error is larger than the play in the hole, and three demos. A person
-helps long enough to finish: let go in front of the hole, the policy moves away and learns that help will come."""
+"""A wall to lift the peg over, a tracker whose error is larger than the play in the hole, and three demos."""
 ARMS = {
     "nothing": (*HARD, "human.demos=0", "human.corrections=false", "learner.bc_steps=0", "learner.random_steps=500"),
     "demos only": (*HARD, "human.corrections=false"),

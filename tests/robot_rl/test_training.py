@@ -51,12 +51,12 @@ def test_after_a_kill_at_any_frame_draws_weights_and_curve_are_those_of_an_unint
         f"learner.sampler={sampler}",
         f"learner.capacity={capacity}",
     )
-    frames = stream(episodes=12, demos=3)
+    frames = stream(episodes=8, demos=2)
     watch = Watch(monkeypatch)
     whole = new_training(config, tmp_path / "whole")
     weights = run(whole, frames)
     draws = list(watch.drawn)
-    for cut in np.random.default_rng(0).choice(len(frames), 6, replace=False):
+    for cut in np.random.default_rng(0).choice(len(frames), 3, replace=False):
         folder = tmp_path / f"cut{cut}"
         run(new_training(config, folder), frames[:cut])
         again = new_training(config, folder)
