@@ -124,6 +124,13 @@ def test_a_fault_that_goes_away_clears_nothing_and_a_second_one_latches_anew() -
     assert cell.view.faults == ("gripper: jammed", "franka: reflex")
 
 
+def test_a_fault_after_a_deadline_is_logged_after_what_the_deadline_did() -> None:
+    cell = at(H)
+    cell.wait(QUARTER)
+    cell.authority.mirror("franka", "reflex")
+    assert [event.after for event in cell.events[-2:]] == [HOLD, S]
+
+
 # Commands
 
 
