@@ -191,7 +191,9 @@ def test_what_is_told_to_others_cannot_be_edited_by_them() -> None:
             setattr(record, next(iter(record.__slots__)), "edited")
 
 
-@pytest.mark.parametrize("settings", [{"input_s": 0.0}, {"input_s": 1.1}, {"lease_s": -1.0}, {"lease_s": math.nan}])
+@pytest.mark.parametrize(
+    "settings", [{"input_s": 0.0}, {"input_s": 1.1}, {"lease_s": -1.0}, {"lease_s": math.nan}, {"lease_s": 30.1}]
+)
 def test_a_deadline_that_is_none_is_refused_at_the_start(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=f"{next(iter(settings))} = .*a deadline above 0 and at most"):
         Cell(**settings)
@@ -202,6 +204,7 @@ def test_the_longest_deadlines_are_allowed_and_the_defaults_are_those_of_the_pla
     clock = ManualClock()
     authority = Authority(clock, lambda event: None, hardware=False)
     fence = authority.take("anna").view.fence
+    assert fence == 1
     authority.arm(fence, 1, "anna")
     authority.human(fence, 2, 1)
     clock.sleep_until(0.29)

@@ -77,7 +77,7 @@ def test_input_numbers_start_anew_with_a_new_lease() -> None:
 def test_a_clock_that_goes_back_is_no_hand() -> None:
     cell = at(H)
     cell.clock._now_s -= 0.01
-    assert cell.view.state is HOLD
+    assert cell.view.state is HOLD and cell.view.why == "no input for 0.25 s"
 
 
 # The lease
