@@ -96,7 +96,9 @@ def test_a_part_that_says_it_is_in_trouble_is_believed_at_once(kind: str, do: Do
 
 def test_the_rules_are_those_of_the_plan() -> None:
     assert {rule.kind: (rule.limit, rule.do) for rule in RULES if rule.measure == "silence_s"} == SILENCE
-    assert all(rule.calm < rule.limit or rule.limit == 0 for rule in RULES)
+    assert {rule.limit / rule.calm for rule in RULES if rule.measure == "silence_s"} == {2.0}
+    slow = next(rule for rule in RULES if rule.measure == "slowness")
+    assert (slow.limit, slow.calm) == (2.0, 1.5)
     assert Do.GO_ON < Do.PAUSE < Do.HOLD < Do.STOP
 
 
@@ -192,6 +194,22 @@ def test_an_overrun_between_two_judgements_is_seen_though_the_beats_are_back() -
     watch.supervisor.beat("actor")
     news = watch.run(PERIOD_S)
     assert one(news).part == "actor" and "silent for 0.438 s" in one(news).cause
+
+
+def test_a_late_beat_is_seen_in_the_very_moment_in_which_it_comes() -> None:
+    watch = Watch(kinds=("actor",))
+    watch.run(1.0)
+    watch.clock.sleep_until(watch.clock.now_s() + 0.4375)
+    watch.supervisor.beat("actor")
+    assert one(watch.supervisor.judge()).part == "actor"
+    assert watch.run(0.5) == [], "once told, it is told"
+
+
+def test_before_there_are_enough_beats_nothing_is_said_of_a_rate() -> None:
+    rule = Rule("camera", "slowness", 0.5, 0.5, Do.GO_ON, "-")
+    watch = Watch((rule, *RULES[:3]), kinds=("camera",))
+    assert watch.run(20 / 32 - PERIOD_S) == []
+    assert "1.0 times slower" in one(watch.run(2 * PERIOD_S)).cause
 
 
 def test_a_supervisor_that_was_asleep_says_so_and_stops_the_arm_it_did_not_see() -> None:
