@@ -103,8 +103,8 @@ class Run:
         """`caught` is where warnings are appended."""
         self.rng = np.random.default_rng([seed, list(ARMS).index(shared.arm), int(rate_hz)])
         self.rig, self.seed, self.tally, self.caught = Rig(shared, rate_hz), seed, tally, caught
-        self.sequence = 0
-        """The last that was admitted."""
+        self.sequence = -1
+        """The last that was admitted; none yet."""
 
     def fire(self) -> None:
         """All commands; then the referee."""

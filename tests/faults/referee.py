@@ -193,7 +193,8 @@ class Referee:
         tool = np.array([sample.tool_m for sample in self.samples[last:stop]])
         turns = _turns_rad(np.array([sample.reference_quat for sample in self.samples[last - 2 : stop]])) / dt
         seconds, metres = _stop(rate[1], (rate[1] - rate[0]) / dt, p.tool_m, dt)
-        slope = np.linalg.norm(turns[1] - turns[0]) / dt
+        # Turning is known as the mean of each period: by now it may have grown by what the jerk allows.
+        slope = np.linalg.norm(turns[1] - turns[0]) / dt + np.sqrt(3.0) * p.tool_rad[2] * dt
         turn_s, _ = _stop(np.linalg.norm(turns[1]) + slope * dt, slope, p.tool_rad, dt)
         return (
             np.abs(rate[2 + _ticks(seconds, dt) :]).max(initial=0.0),
