@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import gymnasium
 
+from controllers.records import ArmState
 from robot_rl.specs import Layout
 from robot_rl.types import Episode, Float32, Frame, Source, Transition
 
@@ -18,6 +19,10 @@ class PracticeEnv(Protocol):
 
     def reset(self, *, seed: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]: ...
     def step(self, action: Float32) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]: ...
+    def measured(self) -> tuple[float, ArmState | None]:
+        """When the last observation was made, and the arm's reading behind it."""
+        ...
+
     def render(self) -> Any: ...
     def close(self) -> None: ...
 
@@ -64,16 +69,15 @@ def run_episode(
     counter = counter or Counter()
     frames: list[Frame] = []
 
-    def keep(observation: dict[str, Any], info: dict[str, Any], transition: Transition | None) -> None:
+    def keep(observation: dict[str, Any], transition: Transition | None) -> None:
         images = {name: image for name, image in observation.items() if name != "state"}
-        frame = Frame(
-            "", 0, 0, len(frames), seed, info["stamp_s"], observation["state"], transition, images, info.get("arm")
-        )
+        stamp_s, arm = env.measured()
+        frame = Frame("", 0, 0, len(frames), seed, stamp_s, observation["state"], transition, images, arm)
         frames.append(counter.stamp(frame))
         on_frame(frames[-1])
 
-    observation, info = env.reset(seed=seed)
-    keep(observation, info, None)
+    observation, _ = env.reset(seed=seed)
+    keep(observation, None)
     while not frames[-1].ends:
         choice = choose(frames[-1].state)
         observation, reward, terminated, truncated, info = env.step(choice.action)
@@ -90,5 +94,5 @@ def run_episode(
             tuple(info["reasons"]),
             choice.policy_version,
         )
-        keep(observation, info, transition)
+        keep(observation, transition)
     return Episode(frames)

@@ -110,7 +110,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self._reset_pose = self.arm.read().tcp
         self._steps = 0
         self.reading = self._read()
-        return self._observation(self.reading), self._reading_info()
+        return self._observation(self.reading), {}
 
     def step(self, action: Float32) -> tuple[dict[str, NDArray[Any]], float, bool, bool, dict[str, Any]]:
         """Act for one policy period.
@@ -133,7 +133,6 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self._steps += 1
         success = self.scene.task.succeeded(self.reading)
         info = {
-            **self._reading_info(),
             "executed": executed,
             "reasons": verdict.reasons,
             "gripper_changed": changed,
@@ -185,8 +184,9 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
     def _read(self) -> Reading:
         return Reading(self.arm.read(), self.gripper.read() if self.gripper else None)
 
-    def _reading_info(self) -> dict[str, Any]:
-        return {"stamp_s": self.reading.arm.stamp_s, "arm": self.reading.arm}
+    def measured(self) -> tuple[float, ArmState | None]:
+        """When the last observation was made, and the arm's reading behind it."""
+        return self.reading.arm.stamp_s, self.reading.arm
 
     def _observation(self, reading: Reading) -> dict[str, NDArray[Any]]:
         values = {**self._robot_fields(reading), **self.scene.task.observe(reading)}

@@ -34,13 +34,13 @@ def learner(config: Config) -> Outcome:
     for sign in (signal.SIGINT, signal.SIGTERM):  # between two frames, so that the last checkpoint is a whole one
         signal.signal(sign, lambda *_: stop.set())
     layout, agent = task_layout(config), new_learner(config)
-    log.info("%s", agent.memory)
     agent.on_clone = look
     with EpisodeLog(folder / "received", facts=log_facts(config, layout)) as episodes:
         training = Training(agent, layout.has_success, folder / "checkpoints", lambda: episodes.commit(COMMIT_S))
         if episodes.recovered.frames:
             training.restore(lambda: read_frames(episodes.folder), look)
         server = LearnerServer(config.link, agreement(config), inbox := Inbox(episodes, training))
+        log.info("%s", agent.memory)
 
         def publish() -> None:
             server.publish(agent.version, policy_to_bytes(agent.policy()))

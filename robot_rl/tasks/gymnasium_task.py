@@ -43,13 +43,12 @@ class GymnasiumEnv(gymnasium.Wrapper[dict[str, Any], Float32, Any, Any]):
 
     def reset(self, **options: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         observation, info = self.env.reset(**options)
-        return self._state(observation), {**info, "stamp_s": self._clock.now_s()}
+        return self._state(observation), info
 
     def step(self, action: Float32) -> tuple[dict[str, NDArray[Any]], float, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         success = bool(info.get("is_success", False))
         extra = {
-            "stamp_s": self._clock.now_s(),
             "executed": action,
             "reasons": (),
             "gripper_changed": False,
@@ -57,6 +56,10 @@ class GymnasiumEnv(gymnasium.Wrapper[dict[str, Any], Float32, Any, Any]):
             "duration_s": 0.0,
         }
         return self._state(observation), float(reward), terminated, truncated, {**info, **extra}
+
+    def measured(self) -> tuple[float, None]:
+        """When the last observation was made; there is no arm."""
+        return self._clock.now_s(), None
 
     def _state(self, observation: Any) -> dict[str, NDArray[Any]]:
         return {"state": np.asarray(observation, np.float32).ravel()}

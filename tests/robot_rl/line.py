@@ -41,7 +41,7 @@ class Line:
         assert seed is not None
         self.seeds.append(seed)
         self.x, self.steps = 0.0, 0
-        return {"state": np.zeros(1, np.float32)}, {"stamp_s": 0.0}
+        return {"state": np.zeros(1, np.float32)}, {}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         self.x += 0.2 * float(action[0])
@@ -52,10 +52,12 @@ class Line:
             "gripper_changed": False,
             "success": won,
             "duration_s": 0.1,
-            "stamp_s": 0.1 * self.steps,
             "reasons": (),
         }
         return {"state": np.array([self.x], np.float32)}, float(won), won, not won and self.steps >= 12, info
+
+    def measured(self) -> tuple[float, None]:
+        return 0.1 * self.steps, None
 
     def render(self) -> None: ...
 
