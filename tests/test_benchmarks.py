@@ -25,7 +25,7 @@ def test_intervals_over_seeds_follow_student_s_table() -> None:
     from benchmarks.learning import ablation_targets, spread
 
     mean, half = spread([{"success_rate": rate} for rate in (0.2, 0.4, 0.6)])
-    assert mean == pytest.approx(0.4) and half == pytest.approx(4.303 * 0.2 / 3**0.5)
+    assert mean == pytest.approx(0.4) and half == pytest.approx(4.303 * 0.2 / 3**0.5, rel=1e-3)
     arms = {"nothing": 0.0, "demos only": 0.5, "demos + corrections": 0.9, "cloning, same demos and corrections": 0.5}
     tables = {name: [{"success_rate": rate}] * 3 for name, rate in arms.items()}
     verdicts = {name: passed for name, _, _, passed in ablation_targets(tables)}
