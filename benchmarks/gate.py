@@ -128,7 +128,7 @@ class Run:
         tally.sent[kind] += 1
         wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
         try:
-            verdict = rig.loop.command(command, state, now_s)
+            verdict = rig.loop.command(command, state, now_s, now_s)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is what we are looking for)
             self.fail(tally.raised, kind, f"{type(error).__name__}: {error}")
             return

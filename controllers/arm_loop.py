@@ -16,7 +16,7 @@ class ArmLoop:
     def __init__(self, model: ArmModel, gate: Gate, motion: ReferenceMotion, impedance: CartesianImpedance) -> None:
         self.gate = gate
         self._model = model
-        self._motion = motion
+        self.motion = motion
         self._impedance = impedance
         self._expires_s = 0.0
         self._tau: Array | None = None
@@ -27,32 +27,32 @@ class ArmLoop:
     def reset(self, q_rad: Array) -> None:
         """Hold the measured pose; nothing remembered of earlier motion."""
         self._model.update(q_rad, 0.0 * q_rad)
-        self._motion.reset(self._model.tcp())
+        self.motion.reset(self._model.tcp())
         self._impedance.reset()
         self._expires_s, self._tau, self.fault = 0.0, None, ""
 
-    def command(self, command: PoseCommand, state: ArmState, now_s: float) -> Verdict:
-        """Judge a command; pursue what is allowed until its validity runs out."""
+    def command(self, command: PoseCommand, state: ArmState, arrived_s: float, now_s: float) -> Verdict:
+        """Judge a command that reached this process at `arrived_s`; pursue what is allowed until its validity ends."""
         if self.fault:
             return Verdict(state.tcp, ("fault",), refused=True)
-        verdict = self.gate.judge(command, state)
+        verdict = self.gate.judge(command, state, arrived_s, now_s)
         if not verdict.refused:
-            self._motion.aim(verdict.target)
-            self._expires_s = now_s + command.valid_for_s
+            self.motion.aim(verdict.target)
+            self._expires_s = arrived_s + command.valid_for_s
         return verdict
 
     def stop(self) -> None:
         """Brake within the motion limits and hold."""
         self._expires_s = 0.0
-        self._motion.brake()
+        self.motion.brake()
 
     @property
     def holding(self) -> bool:
         """No valid command: braking or at rest."""
-        return self._motion.braking
+        return self.motion.braking
 
-    def tick(self, q_rad: Array, dq_rad_s: Array, now_s: float) -> Array:
-        """(n,) joint torques in Nm for this period.
+    def tick(self, q_rad: Array, dq_rad_s: Array, force_n: float, now_s: float) -> Array:
+        """(n,) joint torques in Nm for this period. `force_n` is the size of the contact force on the tool.
 
         A reading that is not finite latches a fault: the last torque stands in, and the arm brakes and holds.
         """
@@ -62,6 +62,6 @@ class ArmLoop:
             return np.zeros_like(q_rad) if self._tau is None else self._tau
         self._model.update(q_rad, dq_rad_s)
         if now_s > self._expires_s - 1e-9:  # not on the rounding of the clock
-            self._motion.brake()
-        self._tau = self._impedance.torque_nm(self._motion.tick(), q_rad, dq_rad_s)
+            self.motion.brake()
+        self._tau = self._impedance.torque_nm(self.motion.tick(), q_rad, dq_rad_s)
         return self._tau

@@ -6,7 +6,7 @@ command before, until that runs out.
 Not a certified safety function: the robot's own rated functions and the emergency stop are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,6 +15,18 @@ from controllers.pose import Pose
 from controllers.records import ArmState, PoseCommand, Verdict
 
 MAX_VALIDITY_S = 0.5
+Permit = Callable[[int, str], str]
+"""Why a command under this fence in this mode must not pass; empty when it may."""
+
+
+def nobody(fence: int, mode: str) -> str:
+    """The permit of an arm that no authority looks after yet."""
+    return "no authority looks after this arm"
+
+
+def anyone(fence: int, mode: str) -> str:
+    """A permit for tests and for whoever is sure to be alone."""
+    return ""
 
 
 class Gate:
@@ -25,11 +37,12 @@ class Gate:
         self._box = box
         self._limits = (box, *limits)
         self._last_sequence = -1
+        self.permit: Permit = nobody
         self.counts: dict[str, int] = {}
 
-    def judge(self, command: PoseCommand, state: ArmState) -> Verdict:
-        """The verdict on one command, given the measured state."""
-        refusal = self._refusal(command) or ("" if _known(state) else "state_unknown")
+    def judge(self, command: PoseCommand, state: ArmState, arrived_s: float, now_s: float) -> Verdict:
+        """The verdict on one command that arrived at `arrived_s`, given the measured state."""
+        refusal = self._refusal(command, now_s - arrived_s) or ("" if _known(state) else "state_unknown")
         if refusal:
             return self._count(Verdict(state.tcp, (refusal,), refused=True))
         self._last_sequence = command.sequence
@@ -45,7 +58,7 @@ class Gate:
             return self._count(Verdict(state.tcp, (*reasons, "final_check"), refused=True))
         return self._count(Verdict(target, tuple(reasons)))
 
-    def _refusal(self, command: PoseCommand) -> str:
+    def _refusal(self, command: PoseCommand, age_s: float) -> str:
         position, quat = command.target.position_m, command.target.quat_wxyz
         if np.shape(position) != (3,) or np.shape(quat) != (4,):
             return "shape"
@@ -55,6 +68,10 @@ class Gate:
             return "sequence"
         if not 0.0 < command.valid_for_s <= MAX_VALIDITY_S:
             return "validity"
+        if not 0.0 <= age_s < command.valid_for_s:
+            return "age"
+        if self.permit(command.fence, command.mode):
+            return "authority"
         return ""
 
     def _count(self, verdict: Verdict) -> Verdict:

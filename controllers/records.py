@@ -37,7 +37,11 @@ class PoseCommand:
     sequence: int
     """Strictly increasing; an older or repeated number is refused."""
     valid_for_s: float = 0.2
-    """At most 0.5 s. Afterwards the arm brakes and holds."""
+    """From its arrival, at most 0.5 s. Afterwards the arm brakes and holds."""
+    fence: int = 0
+    """Number of the sender's lease."""
+    mode: str = "policy"
+    """As what it was made: `policy`, `human` or `reset`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,10 @@ class Verdict:
     reasons: tuple[str, ...] = ()
     """Names of the limits that acted, in order."""
     refused: bool = False
+    speed: float = 1.0
+    """Share of the usual speed with which it will be pursued."""
+    why: str = ""
+    """When refused: the value, what is allowed, and the limit's name, in one line."""
 
 
 class Reference(NamedTuple):

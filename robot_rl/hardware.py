@@ -34,8 +34,13 @@ class Frame:
 class Arm(Protocol):
     """An arm behind its gate. `command` is the only way to move it."""
 
+    @property
+    def fault(self) -> str:
+        """The latched reason why it takes no command until a person has seen to it; empty when there is none."""
+        ...
+
     def read(self) -> ArmState:
-        """The newest state. Raises StaleError when it is too old, FaultError when a fault is latched."""
+        """The newest state. Raises StaleError when it is too old, FaultError when it is not known."""
         ...
 
     def command(self, command: PoseCommand) -> Verdict:

@@ -3,21 +3,21 @@
 import mujoco
 import numpy as np
 
-from controllers.arm_loop import ArmLoop
-from controllers.gate import Gate
-from controllers.impedance import CartesianImpedance, ImpedanceGains
+from controllers.build import LoopSettings, build_loop
+from controllers.gate import anyone
+from controllers.impedance import ImpedanceGains
 from controllers.kinematics import ArmModel
-from controllers.limits import JointMargin, PoseStep, WorkspaceBox
-from controllers.models import ArmLimits, arm_limits, arm_spec, home_q
+from controllers.limits import WorkspaceBox
+from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import Array, Pose, frozen
-from controllers.reference import MotionLimits, ReferenceMotion
+from controllers.reference import MotionLimits
 from robot_rl.config import Config, SafetyConfig
 from robot_rl.drivers.sim import SimArm, SimCamera, SimGripper
 from robot_rl.drivers.sim_window import SimWindow
 from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.env import RobotEnv, layout
 from robot_rl.errors import ConfigError
-from robot_rl.specs import Layout
+from robot_rl.specs import ActionSpec, Layout
 from robot_rl.tasks import make_task
 from robot_rl.tasks.base import Task
 from robot_rl.tasks.gymnasium_task import GymnasiumEnv
@@ -70,7 +70,8 @@ def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> 
         raise ConfigError(f"robot.model={robot.model}: {error}") from error
     limits, box = arm_limits(robot.model), WorkspaceBox(frozen(task.workspace.low_m), frozen(task.workspace.high_m))
     _require_torque_motors(own.model, own.joints, robot.model)
-    loop = _arm_loop(own, config.safety, limits, box, task, robot.control_hz, q_home)
+    loop = build_loop(own, limits, loop_settings(config.safety, box, task.action, robot.control_hz), q_home)
+    loop.gate.permit = anyone
     task.build(spec)
     spec.visual.global_.offwidth = spec.visual.global_.offheight = max(640, robot.image_size)
     try:
@@ -106,40 +107,30 @@ def _require_torque_motors(model: mujoco.MjModel, joints: int, name: str) -> Non
             )
 
 
-def _arm_loop(
-    model: ArmModel,
-    safety: SafetyConfig,
-    limits: ArmLimits,
-    box: WorkspaceBox,
-    task: Task,
-    control_hz: float,
-    q_home: Array,
-) -> ArmLoop:
+def loop_settings(safety: SafetyConfig, box: WorkspaceBox, action: ActionSpec, control_hz: float) -> LoopSettings:
+    """A config's limits, for an action of this size."""
     s = safety
-    step = PoseStep(task.action.step_m * STEP_MARGIN, task.action.step_rad * STEP_MARGIN)
-    joints = JointMargin(model, limits.q_min_rad, limits.q_max_rad, s.joint_margin_rad)
-    motion = MotionLimits(
-        s.max_speed_m_s,
-        s.max_acceleration_m_s2,
-        s.max_acceleration_m_s2 / JERK_S,
-        s.max_rotation_rad_s,
-        s.max_rotation_acceleration_rad_s2,
-        s.max_rotation_acceleration_rad_s2 / JERK_S,
-    )
-    gains = ImpedanceGains(
-        s.stiffness_n_m,
-        s.rotational_stiffness_nm_rad,
-        s.clip_m,
-        s.clip_rad,
-        s.damping_ns_m,
-        s.rotational_damping_nms_rad,
-        s.force_limit_n,
-    )
-    model.update(q_home, 0.0 * q_home)
-    period_s = 1.0 / control_hz
-    return ArmLoop(
-        model,
-        Gate(box, (step, joints)),
-        ReferenceMotion(motion, period_s, model.tcp()),
-        CartesianImpedance(model, gains, limits, q_home, period_s),
+    return LoopSettings(
+        control_hz,
+        box,
+        action.step_m * STEP_MARGIN,
+        action.step_rad * STEP_MARGIN,
+        s.joint_margin_rad,
+        MotionLimits(
+            s.max_speed_m_s,
+            s.max_acceleration_m_s2,
+            s.max_acceleration_m_s2 / JERK_S,
+            s.max_rotation_rad_s,
+            s.max_rotation_acceleration_rad_s2,
+            s.max_rotation_acceleration_rad_s2 / JERK_S,
+        ),
+        ImpedanceGains(
+            s.stiffness_n_m,
+            s.rotational_stiffness_nm_rad,
+            s.clip_m,
+            s.clip_rad,
+            s.damping_ns_m,
+            s.rotational_damping_nms_rad,
+            s.force_limit_n,
+        ),
     )

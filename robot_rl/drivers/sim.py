@@ -22,6 +22,10 @@ class SimArm:
         self._twist = np.zeros(6)
         self._closed = False
 
+    @property
+    def fault(self) -> str:
+        return self._world.loop.fault
+
     def read(self) -> ArmState:
         if self._closed:
             raise HardwareError("the arm is closed; open it anew to read it")
@@ -45,7 +49,8 @@ class SimArm:
         )
 
     def command(self, command: PoseCommand) -> Verdict:
-        return self._world.loop.command(command, self.read(), self._world.now_s())
+        now_s = self._world.now_s()
+        return self._world.loop.command(command, self.read(), now_s, now_s)
 
     def stop(self) -> None:
         self._world.loop.stop()

@@ -112,7 +112,7 @@ class SimWorld:
 
     def _tick(self) -> None:
         data, n = self.data, self._joints
-        data.ctrl[:n] = self.loop.tick(data.qpos[:n], data.qvel[:n], self.now_s())
+        data.ctrl[:n] = self.loop.tick(data.qpos[:n], data.qvel[:n], self._contact_force_n(), self.now_s())
         before_s = data.time
         mujoco.mj_step(self.model, data, self._substeps)
         self._ticks += 1

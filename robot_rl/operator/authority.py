@@ -58,14 +58,14 @@ class Authority:
             self._end_lease("the lease ran out")
         return now_s
 
-    def admits(self, fence: int, mode: State) -> str:
+    def admits(self, fence: int, mode: str) -> str:
         """Why a command, made as `mode` under `fence`, must not pass; empty when it may."""
         self.tick()
         if refusal := self._lease.refusal(fence):
             return refusal
         if self._state not in MOVING:
             return f"the arm is {self._state.value}: {self._why}"
-        return "" if mode is self._state else f"the arm follows {self._state.value} now"
+        return "" if mode == self._state else f"the arm follows {self._state.value} now"
 
     # Towards rest: no lease needed
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 
-class State(Enum):
+class State(StrEnum):
     """What the arm may do."""
 
     DISARMED = "disarmed"

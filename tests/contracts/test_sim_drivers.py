@@ -47,6 +47,6 @@ def test_an_unknown_camera_is_named_with_those_there_are() -> None:
 def test_a_latched_fault_of_the_arm_s_loop_is_an_error_to_whoever_uses_the_arm() -> None:
     env = make_env(load_config(["task=reach"]))
     env.reset(seed=0)
-    env.scene.world.loop.tick(np.full(7, np.nan), np.zeros(7), env.clock.now_s())
+    env.scene.world.loop.tick(np.full(7, np.nan), np.zeros(7), 0.0, env.clock.now_s())
     with pytest.raises(FaultError, match="not finite"):
         env.step(np.zeros(3, np.float32))

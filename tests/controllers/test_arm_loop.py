@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 
 from controllers.arm_loop import ArmLoop
-from controllers.gate import Gate
 from controllers.impedance import CartesianImpedance, ImpedanceGains
 from controllers.limits import PoseStep, WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import Pose, quat_from_rotvec, rotation_between_rad
 from controllers.records import PoseCommand, Reference
 from controllers.reference import MotionLimits, ReferenceMotion
-from tests.controllers.parts import arm_model, state_at
+from tests.controllers.parts import arm_model, open_gate, state_at
 
 PERIOD_S = 0.002
 MOTION = MotionLimits(0.25, 2.5, 100.0, 1.0, 10.0, 400.0)
@@ -33,7 +32,7 @@ class Rig:
         mujoco.mj_forward(self.model, self.data)
         self.own.update(self.q, 0 * self.q)
         start = self.own.tcp()
-        gate = Gate(WorkspaceBox(start.position_m - 0.3, start.position_m + 0.3), (PoseStep(0.05, 0.3),))
+        gate = open_gate(WorkspaceBox(start.position_m - 0.3, start.position_m + 0.3), (PoseStep(0.05, 0.3),))
         impedance = CartesianImpedance(self.own, GAINS, arm_limits(name), self.q, PERIOD_S)
         self.loop = ArmLoop(self.own, gate, ReferenceMotion(MOTION, PERIOD_S, start), impedance)
         self.loop.reset(self.q)
@@ -43,7 +42,7 @@ class Rig:
         """Tool speeds (m/s) tick by tick."""
         speeds, before = [], self.tcp()
         for _ in range(round(seconds / PERIOD_S)):
-            tau = self.loop.tick(self.data.qpos[: self.n], self.data.qvel[: self.n], self.now_s)
+            tau = self.loop.tick(self.data.qpos[: self.n], self.data.qvel[: self.n], 0.0, self.now_s)
             self.data.ctrl[: self.n] = tau
             mujoco.mj_step(self.model, self.data)
             self.now_s += PERIOD_S
@@ -62,6 +61,7 @@ class Rig:
         verdict = self.loop.command(
             PoseCommand(target, sequence, valid_for_s),
             state_at(self.tcp(), self.data.qpos[: self.n]),
+            self.now_s,
             self.now_s,
         )
         assert not verdict.refused
@@ -171,10 +171,10 @@ def test_a_joint_reading_that_is_not_finite_latches_a_fault_and_never_makes_a_to
     rig.run(0.05)
     bad = rig.data.qpos[: rig.n].copy()
     bad[2] = np.nan
-    assert np.isfinite(rig.loop.tick(bad, rig.data.qvel[: rig.n], rig.now_s)).all()
+    assert np.isfinite(rig.loop.tick(bad, rig.data.qvel[: rig.n], 0.0, rig.now_s)).all()
     assert rig.run(0.3).max() < 0.05
     assert rig.loop.fault
-    verdict = rig.loop.command(PoseCommand(rig.tcp(), 1), state_at(rig.tcp()), rig.now_s)
+    verdict = rig.loop.command(PoseCommand(rig.tcp(), 1), state_at(rig.tcp()), rig.now_s, rig.now_s)
     assert verdict.refused and verdict.reasons == ("fault",)
     rig.loop.reset(rig.data.qpos[: rig.n])
     assert not rig.loop.fault

@@ -10,7 +10,7 @@ from controllers.limits import JointMargin, PoseStep, WorkspaceBox
 from controllers.models import arm_limits, home_q
 from controllers.pose import Pose, quat_from_rotvec, quat_mul, rotation_between_rad
 from controllers.records import ArmState, PoseCommand
-from tests.controllers.parts import DOWN, arm_model, state_at
+from tests.controllers.parts import DOWN, arm_model, open_gate, state_at
 
 HERE = Pose.of([0.45, 0.0, 0.3], DOWN)
 LOW, HIGH = np.array([0.3, -0.2, 0.1]), np.array([0.6, 0.2, 0.5])
@@ -18,7 +18,7 @@ STEP_M, STEP_RAD = 0.02, 0.1
 
 
 def make_gate() -> Gate:
-    return Gate(WorkspaceBox(LOW, HIGH), (PoseStep(STEP_M, STEP_RAD),))
+    return open_gate(WorkspaceBox(LOW, HIGH), (PoseStep(STEP_M, STEP_RAD),))
 
 
 numbers = st.floats(allow_nan=True, allow_infinity=True, width=64)
@@ -28,7 +28,7 @@ tame = st.lists(st.floats(-3, 3), min_size=3, max_size=3).map(np.array)
 
 @given(wild)
 def test_no_position_whatever_leaves_the_gate_outside_box_and_step(position: np.ndarray) -> None:
-    verdict = make_gate().judge(PoseCommand(Pose(position, HERE.quat_wxyz), 1), state_at(HERE))
+    verdict = make_gate().judge(PoseCommand(Pose(position, HERE.quat_wxyz), 1), state_at(HERE), 0.0, 0.0)
     target = verdict.target.position_m
     assert np.all((target >= LOW) & (target <= HIGH))
     assert np.all(np.abs(target - HERE.position_m) <= STEP_M + 1e-12)
@@ -39,7 +39,7 @@ def test_no_position_whatever_leaves_the_gate_outside_box_and_step(position: np.
 @given(tame)
 def test_no_turn_leaves_the_gate_larger_than_the_step(turn: np.ndarray) -> None:
     quat = quat_mul(HERE.quat_wxyz, quat_from_rotvec(turn))
-    verdict = make_gate().judge(PoseCommand(Pose(HERE.position_m, quat), 1), state_at(HERE))
+    verdict = make_gate().judge(PoseCommand(Pose(HERE.position_m, quat), 1), state_at(HERE), 0.0, 0.0)
     assert rotation_between_rad(HERE.quat_wxyz, verdict.target.quat_wxyz) <= STEP_RAD + 1e-6
 
 
@@ -48,8 +48,8 @@ def test_the_gate_is_idempotent_and_leaves_its_input_alone(position: np.ndarray,
     asked = Pose(position, quat_mul(HERE.quat_wxyz, quat_from_rotvec(turn)))
     before = (asked.position_m.copy(), asked.quat_wxyz.copy())
     gate = make_gate()
-    once = gate.judge(PoseCommand(asked, 1), state_at(HERE))
-    twice = gate.judge(PoseCommand(once.target, 2), state_at(HERE))
+    once = gate.judge(PoseCommand(asked, 1), state_at(HERE), 0.0, 0.0)
+    twice = gate.judge(PoseCommand(once.target, 2), state_at(HERE), 0.0, 0.0)
     assert twice.reasons == ()
     assert np.array_equal(twice.target.position_m, once.target.position_m)
     assert np.array_equal(asked.position_m, before[0]) and np.array_equal(asked.quat_wxyz, before[1])
@@ -70,8 +70,8 @@ def test_the_gate_is_idempotent_and_leaves_its_input_alone(position: np.ndarray,
 )
 def test_bad_commands_are_refused_with_the_reason_and_change_nothing(change: dict, reason: str) -> None:
     gate = make_gate()
-    gate.judge(PoseCommand(HERE, 5), state_at(HERE))
-    verdict = gate.judge(replace(PoseCommand(HERE, 6), **change), state_at(HERE))
+    gate.judge(PoseCommand(HERE, 5), state_at(HERE), 0.0, 0.0)
+    verdict = gate.judge(replace(PoseCommand(HERE, 6), **change), state_at(HERE), 0.0, 0.0)
     assert verdict.refused and verdict.reasons == (reason,)
     assert gate.counts == {reason: 1}
     assert not gate.judge(PoseCommand(HERE, 6), state_at(HERE)).refused
@@ -80,8 +80,8 @@ def test_bad_commands_are_refused_with_the_reason_and_change_nothing(change: dic
 def test_outside_the_box_the_tool_may_come_back_but_not_go_on() -> None:
     outside = Pose.of([0.70, 0.0, 0.3], DOWN)
     gate = make_gate()
-    back = gate.judge(PoseCommand(Pose.of([0.5, 0.0, 0.3], DOWN), 1), state_at(outside))
-    on = gate.judge(PoseCommand(Pose.of([0.9, 0.0, 0.3], DOWN), 2), state_at(outside))
+    back = gate.judge(PoseCommand(Pose.of([0.5, 0.0, 0.3], DOWN), 1), state_at(outside), 0.0, 0.0)
+    on = gate.judge(PoseCommand(Pose.of([0.9, 0.0, 0.3], DOWN), 2), state_at(outside), 0.0, 0.0)
     assert back.target.position_m[0] < 0.70 and on.target.position_m[0] < 0.70
 
 
@@ -122,8 +122,8 @@ class Sideways:
 
 @pytest.mark.parametrize("x_m", [0.9, float("nan"), float("inf")])
 def test_the_last_look_stops_what_a_faulty_limit_let_through(x_m: float) -> None:
-    gate = Gate(WorkspaceBox(LOW, HIGH), (Sideways(x_m),))
-    verdict = gate.judge(PoseCommand(HERE, 1), state_at(HERE))
+    gate = open_gate(WorkspaceBox(LOW, HIGH), (Sideways(x_m),))
+    verdict = gate.judge(PoseCommand(HERE, 1), state_at(HERE), 0.0, 0.0)
     assert verdict.refused and verdict.reasons[-1] == "final_check"
 
 
@@ -131,5 +131,5 @@ def test_the_last_look_stops_what_a_faulty_limit_let_through(x_m: float) -> None
 def test_an_arm_that_does_not_know_where_it_is_takes_no_command(field: str) -> None:
     lost = {"tcp": Pose(np.full(3, np.nan), HERE.quat_wxyz), "q_rad": np.full(7, np.nan)}
     state = replace(state_at(HERE), **{field: lost[field]})
-    verdict = make_gate().judge(PoseCommand(HERE, 1), state)
+    verdict = make_gate().judge(PoseCommand(HERE, 1), state, 0.0, 0.0)
     assert verdict.refused and verdict.reasons == ("state_unknown",)

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from controllers.arm_loop import ArmLoop
-from controllers.gate import Gate
-from controllers.impedance import CartesianImpedance, ImpedanceGains
+from controllers.build import LoopSettings, build_loop
+from controllers.gate import anyone
+from controllers.impedance import ImpedanceGains
 from controllers.kinematics import ArmModel
-from controllers.limits import JointMargin, PoseStep, WorkspaceBox
+from controllers.limits import WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import Pose, frozen
 from controllers.records import ArmState, PoseCommand, Verdict
-from controllers.reference import MotionLimits, ReferenceMotion
+from controllers.reference import MotionLimits
 from robot_rl.config import SafetyConfig
 from tests.faults.referee import Promise, Referee, Sample
 
@@ -64,12 +64,12 @@ class Rig:
             s.rotational_damping_nms_rad,
             s.force_limit_n,
         )
-        self._own.update(home, 0.0 * home)
-        margin = JointMargin(self._own, limits.q_min_rad, limits.q_max_rad, s.joint_margin_rad)
-        self.gate = Gate(WorkspaceBox(LOW_M, HIGH_M), (PoseStep(STEP_M, STEP_RAD), margin))
-        self.motion = ReferenceMotion(motion, self.period_s, self._own.tcp())
-        law = CartesianImpedance(self._own, gains, limits, home, self.period_s)
-        self.loop = ArmLoop(self._own, self.gate, self.motion, law)
+        settings_ = LoopSettings(
+            control_hz, WorkspaceBox(LOW_M, HIGH_M), STEP_M, STEP_RAD, s.joint_margin_rad, motion, gains
+        )
+        self.loop = build_loop(self._own, limits, settings_, home)
+        self.loop.gate.permit = anyone
+        self.motion = self.loop.motion
         self.loop.reset(home)
         self.model, self.data = shared.model, mujoco.MjData(shared.model)
         self._substeps = max(1, round(self.period_s / 0.002))
@@ -121,7 +121,7 @@ class Rig:
         data, n = self.data, self.n
         for _ in range(ticks):
             q, dq = data.qpos[:n].copy(), data.qvel[:n].copy()
-            tau = self.loop.tick(q, dq, self.now_s)
+            tau = self.loop.tick(q, dq, 0.0, self.now_s)
             reference = self.motion.now
             self.referee.saw(
                 Sample(

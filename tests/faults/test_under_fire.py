@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.gate import Run, Tally
-from controllers.gate import Gate
 from controllers.limits import WorkspaceBox
 from controllers.records import PoseCommand
+from tests.controllers.parts import open_gate
 from tests.faults.rig import ARMS, HIGH_M, LOW_M, Rig, parts
 
 RATE_HZ = 250.0
@@ -36,7 +36,7 @@ def forward(rig: Rig, commands: int, metres: float = 0.03) -> None:
     for k in range(commands):
         state = rig.state()
         command = PoseCommand(replace(state.tcp, position_m=state.tcp.position_m + [0.0, metres, 0.0]), k, 0.1)
-        verdict = rig.loop.command(command, state, rig.now_s)
+        verdict = rig.loop.command(command, state, rig.now_s, rig.now_s)
         assert not verdict.refused
         rig.note(command, verdict, state, rig.now_s)
         rig.run(10)
@@ -53,7 +53,7 @@ def test_an_ordinary_motion_and_its_stop_have_no_breach_but_in_how_they_turn(sha
 def trusting(shared) -> Rig:
     """A rig whose gate lets everything pass that has a number."""
     rig = Rig(shared, RATE_HZ)
-    rig.loop.gate = Gate(WorkspaceBox(LOW_M - 1.0, HIGH_M + 1.0), ())
+    rig.loop.gate = open_gate(WorkspaceBox(LOW_M - 1.0, HIGH_M + 1.0), ())
     return rig
 
 
