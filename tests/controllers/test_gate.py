@@ -74,7 +74,7 @@ def test_bad_commands_are_refused_with_the_reason_and_change_nothing(change: dic
     verdict = gate.judge(replace(PoseCommand(HERE, 6), **change), state_at(HERE), 0.0, 0.0)
     assert verdict.refused and verdict.reasons == (reason,)
     assert gate.counts == {reason: 1}
-    assert not gate.judge(PoseCommand(HERE, 6), state_at(HERE)).refused
+    assert not gate.judge(PoseCommand(HERE, 6), state_at(HERE), 0.0, 0.0).refused
 
 
 def test_outside_the_box_the_tool_may_come_back_but_not_go_on() -> None:
