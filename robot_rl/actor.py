@@ -19,6 +19,10 @@ class PracticeEnv(Protocol):
 
     def reset(self, *, seed: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]: ...
     def step(self, action: Float32) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]: ...
+    def turn_of(self, source: Source) -> None:
+        """Who chooses the actions that follow."""
+        ...
+
     def measured(self) -> tuple[float, ArmState | None]:
         """When the last observation was made, and the arm's reading behind it."""
         ...
@@ -80,6 +84,7 @@ def run_episode(
     keep(observation, None)
     while not frames[-1].ends:
         choice = choose(frames[-1].state)
+        env.turn_of(choice.source)
         observation, reward, terminated, truncated, info = env.step(choice.action)
         transition = Transition(
             choice.action,

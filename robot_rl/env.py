@@ -21,13 +21,17 @@ from controllers.pose import (
     quat_rotate,
     rotation_between_rad,
 )
-from controllers.records import ArmState, PoseCommand
+from controllers.records import ArmState, PoseCommand, Verdict
+from controllers.reference import MotionLimits
+from controllers.trajectory import StraightMove
 from robot_rl.clock import Clock
-from robot_rl.errors import HardwareError, NonFiniteError
+from robot_rl.errors import HardwareError, HeldError, NonFiniteError, StaleError
 from robot_rl.hardware import Arm, Camera, Gripper
+from robot_rl.operator import Pilot, State
+from robot_rl.sight import Sight
 from robot_rl.specs import AXES, Field, Layout, StateSpec
 from robot_rl.tasks.base import Reading, Scene, Task
-from robot_rl.types import Float32
+from robot_rl.types import Float32, Source
 
 ROBOT_FIELDS = {
     field.name: field
@@ -44,9 +48,16 @@ ROBOT_FIELDS = {
 }
 GRIPPER_SETTLE_S = 0.4
 """Extra time in a step that opens or closes the gripper, so that its outcome is seen in the next observation."""
-ARRIVED_M, ARRIVED_RAD, RESET_TIMEOUT_S = 0.003, 0.03, 8.0
-RESET_STEP = 0.6
-"""Share of the policy's largest step with which resets move."""
+ARRIVED_M, ARRIVED_RAD, RESET_EXTRA_S = 0.003, 0.03, 4.0
+"""When a scripted move has arrived, and how much longer than planned it may take."""
+RESET_SPEED = 0.6
+"""Speed of scripted moves: share of the policy's largest step, per period."""
+SPEED_UP_S, JERK_UP_S = 0.25, 0.1
+"""Time in which a scripted move reaches its speed, and its acceleration."""
+MAX_AGE_S = 0.1
+"""Of the arm's reading behind an observation."""
+MODES = {Source.POLICY: State.POLICY, Source.HUMAN: State.HUMAN, Source.SCRIPT: State.HUMAN}
+"""As what the authority knows who acts. A scripted expert stands for a person."""
 
 
 def layout(task: Task) -> Layout:
@@ -66,15 +77,19 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         gripper: Gripper | None,
         cameras: Sequence[Camera],
         clock: Clock,
+        pilot: Pilot,
         scene: Scene,
         policy_hz: float,
         max_steps: int,
         viewer: Camera | None = None,
+        simulated: bool = False,
     ) -> None:
         """`cameras` enter the observation; `viewer` is only what `render` shows."""
-        self.scene, self.clock = scene, clock
+        self.scene, self.clock, self.pilot = scene, clock, pilot
         self.arm, self.gripper = arm, gripper
         self._cameras, self._viewer = tuple(cameras), viewer
+        self._sights = tuple(Sight(camera, clock, still_lifes=simulated) for camera in self._cameras)
+        self._source = Source.POLICY
         self._period_s, self._max_steps = 1.0 / policy_hz, max_steps
         task = scene.task
         self.layout = layout(task)
@@ -88,8 +103,8 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         spaces: dict[str, gymnasium.Space[Any]] = {
             "state": gymnasium.spaces.Box(-np.inf, np.inf, (self.layout.state.size,), np.float32)
         }
-        for camera in self._cameras:
-            spaces[camera.name] = gymnasium.spaces.Box(0, 255, camera.read().image.shape, np.uint8)
+        for sight in self._sights:
+            spaces[sight.name] = gymnasium.spaces.Box(0, 255, sight.shape, np.uint8)
         self.observation_space: gymnasium.spaces.Dict[Any] = gymnasium.spaces.Dict(spaces)  # type: ignore[assignment]
 
     # Gymnasium
@@ -99,26 +114,32 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
     ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """A new episode: the scene is laid out, the tool moves to its start through the gate.
 
-        Raises HardwareError when it does not arrive.
+        Raises HardwareError when it does not arrive, HeldError when it may not move.
         """
         super().reset(seed=seed)
         self._steps = self._max_steps
+        self.pilot.pause("a reset follows")
         start = self.scene.reset(self.np_random)
         if self.gripper:
             self.gripper.command(closing=False)
+        self.pilot.begin()
         self._move_to(start)
         self._reset_pose = self.arm.read().tcp
         self._steps = 0
+        for sight in self._sights:
+            sight.restart()
         self.reading = self._read()
         return self._observation(self.reading), {}
 
     def step(self, action: Float32) -> tuple[dict[str, NDArray[Any]], float, bool, bool, dict[str, Any]]:
         """Act for one policy period.
 
-        Raises NonFiniteError or ValueError, before anything moves, for an action that is not one, and
-        HardwareError when no episode is under way.
+        Raises, before anything moves, NonFiniteError or ValueError for an action that is not one, HardwareError when
+        no episode is under way, and HeldError when the arm may not move so. Raises StaleError or FaultError when what
+        came of it is not known. When the arm stops itself, the episode has ended without success.
         """
         action = self._legal(action)
+        self.pilot.enter(MODES[self._source])
         started_s, before = self.clock.now_s(), self.reading
         verdict = self._send(self._target(before.arm.tcp, action))
         executed = action.copy()
@@ -128,28 +149,36 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
             axes = len(self.action_spec.axes)
             executed[:axes] = np.clip(self.action_spec.from_motion(motion), -1.0, 1.0)
         changed = self._grip(action)
-        self.clock.sleep_until(started_s + self._period_s + (GRIPPER_SETTLE_S if changed else 0.0))
+        self._wait_until(started_s + self._period_s + (GRIPPER_SETTLE_S if changed else 0.0))
         self.reading = self._read()
         self._steps += 1
-        success = self.scene.task.succeeded(self.reading)
+        stopped = self.arm.fault
+        success = not stopped and self.scene.task.succeeded(self.reading)
         info = {
             "executed": executed,
             "reasons": verdict.reasons,
             "gripper_changed": changed,
             "success": success,
             "duration_s": round(self.clock.now_s() - started_s, 6),
+            "stopped": stopped,
         }
-        truncated = not success and self._steps >= self._max_steps
-        if success:
+        terminated = bool(success or stopped)
+        truncated = not terminated and self._steps >= self._max_steps
+        if terminated:
             self._steps = self._max_steps
-        return self._observation(self.reading), float(success), success, truncated, info
+        return self._observation(self.reading), float(success), terminated, truncated, info
+
+    def turn_of(self, source: Source) -> None:
+        """Who chooses the actions that follow."""
+        self._source = source
 
     def render(self) -> NDArray[np.uint8] | None:
         """The viewer's picture (H, W, 3), when there is one."""
         return self._viewer.read().image if self._viewer else None
 
     def close(self) -> None:
-        """Stop the arm and release every device."""
+        """Stop the arm, give the lease back and release every device."""
+        self.pilot.close()
         for device in (self.arm, self.gripper, self._viewer, *self._cameras):
             if device is not None:
                 device.close()
@@ -182,7 +211,13 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
     # Devices
 
     def _read(self) -> Reading:
-        return Reading(self.arm.read(), self.gripper.read() if self.gripper else None)
+        state = self.arm.read()
+        age_s = self.clock.now_s() - state.stamp_s
+        if not 0.0 <= age_s <= MAX_AGE_S:
+            raise StaleError(
+                f"the arm's reading is {age_s:.3f} s old; allowed: 0 to {MAX_AGE_S} s; nothing was kept of it"
+            )
+        return Reading(state, self.gripper.read() if self.gripper else None)
 
     def measured(self) -> tuple[float, ArmState | None]:
         """When the last observation was made, and the arm's reading behind it."""
@@ -190,12 +225,20 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
 
     def _observation(self, reading: Reading) -> dict[str, NDArray[Any]]:
         values = {**self._robot_fields(reading), **self.scene.task.observe(reading)}
-        images = {camera.name: camera.read().image for camera in self._cameras}
-        return {"state": self.layout.state.pack(values), **images}
+        return {"state": self.layout.state.pack(values), **{sight.name: sight.look() for sight in self._sights}}
 
-    def _send(self, target: Pose) -> Any:
+    def _send(self, target: Pose) -> Verdict:
         self._sequence += 1
-        return self.arm.command(PoseCommand(target, self._sequence, valid_for_s=2 * self._period_s))
+        pilot = self.pilot
+        command = PoseCommand(target, self._sequence, 2 * self._period_s, pilot.fence, pilot.mode)
+        return self.arm.command(command)
+
+    def _wait_until(self, deadline_s: float) -> None:
+        """Sleep, and let the authority know at every period that the actor is there."""
+        while self.clock.now_s() + self._period_s < deadline_s - 1e-9:
+            self.clock.sleep_until(self.clock.now_s() + self._period_s)
+            self.pilot.enter(MODES[self._source])
+        self.clock.sleep_until(deadline_s)
 
     def _grip(self, action: Float32) -> bool:
         """Pass on the gripper's part of an action, one of -1, 0, 1; True when it changes what the gripper is told."""
@@ -207,23 +250,28 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         return changed
 
     def _move_to(self, goal: Pose) -> None:
-        """Straight to `goal` in policy-sized steps, each through the gate."""
-        deadline_s = self.clock.now_s() + RESET_TIMEOUT_S
-        step_m, step_rad = RESET_STEP * self.action_spec.step_m, RESET_STEP * self.action_spec.step_rad
+        """Straight to `goal`, planned and then sent bit by bit through the gate, as any other motion."""
+        move = StraightMove(self.arm.read().tcp, goal, self._reset_limits())
+        started_s = self.clock.now_s()
         while not _arrived(state := self.arm.read(), goal):
-            if self.clock.now_s() > deadline_s:
+            time_s = self.clock.now_s() - started_s
+            if time_s > move.duration_s + RESET_EXTRA_S:
                 raise HardwareError(
                     f"reset: the tool is still {np.linalg.norm(goal.position_m - state.tcp.position_m):.3f} m "
-                    f"from its start after {RESET_TIMEOUT_S} s; free its way, or move the start into the workspace"
+                    f"from its start after {time_s:.1f} s, {RESET_EXTRA_S} s more than planned; free its way, or move "
+                    "the start into the workspace"
                 )
-            way = state.tcp.inverse() @ goal
-            share = min(
-                1.0,
-                step_m / max(float(np.linalg.norm(way.position_m)), 1e-9),
-                step_rad / max(float(np.linalg.norm(way.rotvec_rad())), 1e-9),
-            )
-            self._send(state.tcp.moved(share * way.position_m, share * way.rotvec_rad()))
+            self.pilot.enter(State.RESET)
+            verdict = self._send(move.at(time_s + self._period_s))
+            if verdict.refused:
+                raise HeldError(f"reset: the gate refused a command: {verdict.why or verdict.reasons}")
             self.clock.sleep_until(self.clock.now_s() + self._period_s)
+
+    def _reset_limits(self) -> MotionLimits:
+        per_s = RESET_SPEED / self._period_s
+        speed, turn = per_s * self.action_spec.step_m, per_s * self.action_spec.step_rad
+        up, jerk = 1 / SPEED_UP_S, 1 / (SPEED_UP_S * JERK_UP_S)
+        return MotionLimits(speed, up * speed, jerk * speed, turn, up * turn, jerk * turn)
 
     def _legal(self, action: Float32) -> Float32:
         action = np.asarray(action, dtype=np.float32)

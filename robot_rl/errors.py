@@ -5,6 +5,7 @@
     │   ├── PolicyError  the given file is not a policy of ours, is damaged, or belongs to another task
     │   └── DataError    the given log, demos or checkpoint are damaged, foreign, or of another version
     ├── HardwareError    a device cannot do what was asked
+    │   ├── HeldError    the arm may not move now: somebody holds, stops or moves it
     │   ├── StaleError   a reading is older than allowed
     │   └── FaultError   the device has latched a fault; only a person clears it
     ├── StorageError     the disk does not take what must be kept
@@ -42,6 +43,10 @@ class LinkError(RobotRLError):
 
 class HardwareError(RobotRLError):
     """A device cannot do what was asked."""
+
+
+class HeldError(HardwareError):
+    """The arm may not move as asked."""
 
 
 class StaleError(HardwareError):

@@ -4,7 +4,6 @@ import mujoco
 import numpy as np
 
 from controllers.build import LoopSettings, build_loop
-from controllers.gate import anyone
 from controllers.impedance import ImpedanceGains
 from controllers.kinematics import ArmModel
 from controllers.limits import WorkspaceBox
@@ -17,6 +16,7 @@ from robot_rl.drivers.sim_window import SimWindow
 from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.env import RobotEnv, layout
 from robot_rl.errors import ConfigError
+from robot_rl.operator import Pilot
 from robot_rl.specs import ActionSpec, Layout
 from robot_rl.tasks import make_task
 from robot_rl.tasks.base import Task
@@ -71,7 +71,6 @@ def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> 
     limits, box = arm_limits(robot.model), WorkspaceBox(frozen(task.workspace.low_m), frozen(task.workspace.high_m))
     _require_torque_motors(own.model, own.joints, robot.model)
     loop = build_loop(own, limits, loop_settings(config.safety, box, task.action, robot.control_hz), q_home)
-    loop.gate.permit = anyone
     task.build(spec)
     spec.visual.global_.offwidth = spec.visual.global_.offheight = max(640, robot.image_size)
     try:
@@ -84,15 +83,18 @@ def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> 
     if not config.headless:
         SimWindow(world)
     cameras = [SimCamera(world, name, robot.image_size, robot.image_size) for name in robot.cameras]
+    world.guard.supervisor.watch("actor", "actor", 1.0 / robot.policy_hz)
     return RobotEnv(
         SimArm(world, own.joints),
         SimGripper(world) if task.action.gripper else None,
         cameras,
         world,
+        Pilot(world.guard.authority, world, "actor", simulated=True),
         SimScene(task, world, q_home),
         robot.policy_hz,
         config.task.max_steps,
         SimCamera(world, "side", 240, 320) if viewer else None,
+        simulated=True,
     )
 
 

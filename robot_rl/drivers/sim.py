@@ -29,10 +29,10 @@ class SimArm:
     def read(self) -> ArmState:
         if self._closed:
             raise HardwareError("the arm is closed; open it anew to read it")
-        if self._world.loop.fault:
-            raise FaultError(f"the arm has stopped: {self._world.loop.fault}; find the cause, then reset the cell")
         world, n = self._world, self._joints
         data = world.data
+        if not (np.isfinite(data.qpos[:n]).all() and np.isfinite(data.qvel[:n]).all()):
+            raise FaultError(f"joint reading {data.qpos[:n]} is not finite: where the arm is, is not known; see to it")
         quat = np.zeros(4)
         mujoco.mju_mat2Quat(quat, data.site_xmat[self._site])
         mujoco.mj_objectVelocity(world.model, data, mujoco.mjtObj.mjOBJ_SITE, self._site, self._twist, flg_local=0)

@@ -11,6 +11,7 @@ from controllers.limits import WorkspaceBox
 from controllers.models import ArmLimits
 from controllers.pose import Array
 from robot_rl.errors import SimulationError
+from robot_rl.guard import Guard
 
 WRIST_CUTOFF_HZ = 20.0
 """Low-pass of the simulated wrist sensor; real ones filter too, or one tick of impact would pass for a push."""
@@ -56,6 +57,7 @@ class SimWorld:
         """Largest filtered contact force on the tool so far."""
         self._wall_start_s = time.monotonic() if realtime else None
         self.breaches: dict[str, int] = {}
+        self.guard = Guard(loop, self, control_hz, hardware=False)
         self.watcher: Callable[[], None] = lambda: None
         """Called whenever the world has moved on by one sleep."""
 
@@ -112,6 +114,7 @@ class SimWorld:
 
     def _tick(self) -> None:
         data, n = self.data, self._joints
+        self.guard.tick()
         data.ctrl[:n] = self.loop.tick(data.qpos[:n], data.qvel[:n], self._contact_force_n(), self.now_s())
         before_s = data.time
         mujoco.mj_step(self.model, data, self._substeps)

@@ -4,7 +4,21 @@ Not a certified safety function: the robot's own rated functions, its emergency 
 """
 
 from robot_rl.operator.authority import Authority
+from robot_rl.operator.pilot import Pilot, Port
 from robot_rl.operator.preflight import CHECKS, Check, Finding
 from robot_rl.operator.states import MOVING, TABLE, Answer, Event, State, View
 
-__all__ = ["CHECKS", "MOVING", "TABLE", "Answer", "Authority", "Check", "Event", "Finding", "State", "View"]
+__all__ = [
+    "CHECKS",
+    "MOVING",
+    "TABLE",
+    "Answer",
+    "Authority",
+    "Check",
+    "Event",
+    "Finding",
+    "Pilot",
+    "Port",
+    "State",
+    "View",
+]

@@ -43,7 +43,12 @@ class Authority:
         self._input_s = input_s
         self._input, self._input_at_s = 0, 0.0
         self._faults: dict[str, str] = {}
-        self._state, self._revision, self._why = State.DISARMED, 0, "started"
+        self._state, self._revision, self._by, self._why = State.DISARMED, 0, "", "started"
+
+    @property
+    def state(self) -> State:
+        """As of the last tick."""
+        return self._state
 
     def view(self) -> View:
         """How things stand now."""
@@ -76,9 +81,9 @@ class Authority:
         return self._granted(now_s)
 
     def hold(self, by: str, why: str) -> Answer:
-        """Brake, if anything moves."""
+        """Brake, if anything moves. A hold is held by whoever asked last."""
         now_s = self.tick()
-        if self._state in TABLE["hold"].start:
+        if self._state in TABLE["hold"].start or (self._state is State.HOLD and by != self._by):
             self._enter(State.HOLD, by, why)
         return self._granted(now_s)
 
@@ -198,7 +203,7 @@ class Authority:
         return self._granted(now_s)
 
     def _enter(self, state: State, by: str, why: str) -> None:
-        before, self._state, self._why = self._state, state, why
+        before, self._state, self._by, self._why = self._state, state, by, why
         self._tell(before, by, why)
 
     def _tell(self, before: State, by: str, why: str) -> None:
@@ -234,4 +239,6 @@ class Authority:
 
     def _view(self, now_s: float) -> View:
         lease, faults = self._lease, tuple(f"{part}: {text}" for part, text in self._faults.items())
-        return View(self._state, self._revision, lease.holder, lease.fence, lease.left_s(now_s), faults, self._why)
+        return View(
+            self._state, self._revision, lease.holder, lease.fence, lease.left_s(now_s), faults, self._by, self._why
+        )

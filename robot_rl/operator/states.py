@@ -75,6 +75,8 @@ class View:
     lease_left_s: float
     faults: tuple[str, ...]
     """Faults that are present now."""
+    by: str
+    """Who or what brought the state about."""
     why: str
     """Why the state is what it is."""
 

@@ -10,7 +10,7 @@ from robot_rl.clock import MonotonicClock
 from robot_rl.config import TaskConfig
 from robot_rl.errors import ConfigError
 from robot_rl.specs import Field, Layout, StateSpec
-from robot_rl.types import Float32
+from robot_rl.types import Float32, Source
 
 
 class GymnasiumEnv(gymnasium.Wrapper[dict[str, Any], Float32, Any, Any]):
@@ -56,6 +56,9 @@ class GymnasiumEnv(gymnasium.Wrapper[dict[str, Any], Float32, Any, Any]):
             "duration_s": 0.0,
         }
         return self._state(observation), float(reward), terminated, truncated, {**info, **extra}
+
+    def turn_of(self, source: Source) -> None:
+        """Nobody but the policy acts here."""
 
     def measured(self) -> tuple[float, None]:
         """When the last observation was made; there is no arm."""

@@ -1,7 +1,10 @@
 """The conformance suite of `Arm`: every driver, real, simulated or fake, must pass it.
 
-A test class inherits `ArmContract` and says in `open` how to get the arm and its clock.
+A test class inherits `ArmContract` and says in `open` how to get the arm, its clock, and a pilot who may move it.
 """
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,26 +13,33 @@ from controllers.records import PoseCommand
 from robot_rl.clock import Clock
 from robot_rl.errors import HardwareError
 from robot_rl.hardware import Arm
+from robot_rl.operator import Pilot, State
 
 
 class ArmContract:
     """What `Arm` promises."""
 
-    def open(self) -> tuple[Arm, Clock]:
+    def open(self) -> tuple[Arm, Clock, Pilot]:
         raise NotImplementedError
 
     @pytest.fixture(autouse=True)
     def _open(self):
-        self.arm, self.clock = self.open()
+        self.arm, self.clock, self.pilot = self.open()
+        self.start()
         yield
         self.arm.close()
+
+    def start(self) -> None:
+        self.pilot.begin()
+        self.pilot.enter(State.POLICY)
 
     def wait(self, seconds: float) -> None:
         self.clock.sleep_until(self.clock.now_s() + seconds)
 
-    def send(self, sequence: int, metres: tuple[float, float, float], valid_for_s: float = 0.2):
-        here = self.arm.read().tcp
-        return self.arm.command(PoseCommand(here.moved(np.array(metres), np.zeros(3)), sequence, valid_for_s))
+    def send(self, sequence: int, metres: tuple[float, float, float], valid_for_s: float = 0.2, **more: Any):
+        target = self.arm.read().tcp.moved(np.array(metres), np.zeros(3))
+        command = PoseCommand(target, sequence, valid_for_s, self.pilot.fence, self.pilot.mode)
+        return self.arm.command(replace(command, **more))
 
     def test_a_reading_is_finite_stamped_and_read_only(self) -> None:
         state = self.arm.read()
@@ -59,6 +69,20 @@ class ArmContract:
     def test_a_repeated_sequence_is_refused(self) -> None:
         assert not self.send(3, (0.0, 0.0, 0.0)).refused
         assert self.send(3, (0.01, 0.0, 0.0)).refused
+
+    @pytest.mark.parametrize("more", [{"fence": 0}, {"fence": 10**9}, {"mode": "human"}, {"mode": "reset"}])
+    def test_a_command_under_another_lease_or_as_somebody_else_is_refused(self, more: dict[str, Any]) -> None:
+        self.wait(0.5)
+        start = self.arm.read().tcp.position_m
+        verdict = self.send(1, (0.02, 0.0, 0.0), **more)
+        assert verdict.refused and verdict.reasons == ("authority",)
+        self.wait(0.3)
+        assert np.linalg.norm(self.arm.read().tcp.position_m - start) < 1e-3
+        self.start()
+        assert not self.send(1, (0.0, 0.0, 0.0)).refused, "the number was not used up"
+
+    def test_an_arm_without_fault_says_so(self) -> None:
+        assert self.arm.fault == ""
 
     def test_a_command_that_is_not_finite_is_refused_and_nothing_moves(self) -> None:
         self.wait(0.5)

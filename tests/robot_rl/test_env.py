@@ -170,7 +170,7 @@ def test_the_arm_commands_are_sent_from_one_place_only() -> None:
         capture_output=True,
         text=True,
     ).stdout.splitlines()
-    assert len(found) == 1 and found[0].startswith("robot_rl/env.py")
+    assert len(found) == 2 and all(line.startswith("robot_rl/env.py") for line in found)
 
 
 def test_the_environment_runs_as_a_gymnasium_environment() -> None:

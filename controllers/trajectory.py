@@ -1,0 +1,31 @@
+"""A straight way of the tool from rest to rest, as a function of time."""
+
+from ruckig import InputParameter, Ruckig, Trajectory
+
+from controllers.pose import Pose
+from controllers.reference import MotionLimits
+
+
+class StraightMove:
+    """From `start` to `goal` along a line and about one axis, both in step, within `limits` (ruckig, one degree of
+    freedom: the share of the way)."""
+
+    def __init__(self, start: Pose, goal: Pose, limits: MotionLimits) -> None:
+        self._start, self._way = start, start.inverse() @ goal
+        metres = float((self._way.position_m @ self._way.position_m) ** 0.5)
+        turn = self._way.rotvec_rad()
+        radians = float((turn @ turn) ** 0.5)
+        self._turn = turn
+        plan = InputParameter(1)
+        plan.target_position = [1.0]
+        rows = zip(("max_velocity", "max_acceleration", "max_jerk"), limits.rows(), strict=True)
+        for name, (linear, *_, angular) in rows:
+            setattr(plan, name, [min(linear / max(metres, 1e-6), angular / max(radians, 1e-6))])
+        self._plan = Trajectory(1)
+        Ruckig(1, 0.01).calculate(plan, self._plan)
+        self.duration_s: float = self._plan.duration
+
+    def at(self, time_s: float) -> Pose:
+        """T_base_tcp so long after the start; the goal from `duration_s` on."""
+        (share,), _, _ = self._plan.at_time(min(max(time_s, 0.0), self.duration_s))
+        return self._start.moved(share * self._way.position_m, share * self._turn)

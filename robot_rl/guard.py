@@ -1,0 +1,61 @@
+"""What stands beside the gate, in the process that owns the arm: the authority says who may move it, the supervisor
+whether every part is well. Neither can make the arm move; both can make it stop."""
+
+import logging
+from collections import deque
+
+from controllers.arm_loop import ArmLoop
+from robot_rl.clock import Clock
+from robot_rl.operator import MOVING, Authority, Event, State
+from robot_rl.supervisor import Alarm, Do, Supervisor
+
+KEPT = 1000
+"""Events and alarms that are remembered for display; the log file has them all."""
+log = logging.getLogger(__name__)
+
+
+class Guard:
+    """Joins one arm loop, its authority and its supervisor. Call `tick` once per control period, before the loop's.
+
+    The gate asks the authority about every command from here on.
+    """
+
+    def __init__(self, loop: ArmLoop, clock: Clock, control_hz: float, *, hardware: bool, first_fence: int = 0) -> None:
+        self.events: deque[Event] = deque(maxlen=KEPT)
+        self.alarms: deque[Alarm] = deque(maxlen=KEPT)
+        self.authority = Authority(clock, self._record, hardware=hardware, first_fence=first_fence)
+        self.supervisor = Supervisor(clock, 1.0 / control_hz)
+        self.supervisor.watch("arm", "arm", 1.0 / control_hz)
+        self._loop = loop
+        loop.gate.permit = self._admits
+
+    def tick(self) -> None:
+        """Let faults, silence and time act; a loop that nobody may move holds."""
+        authority, supervisor = self.authority, self.supervisor
+        authority.mirror("arm", self._loop.fault)
+        supervisor.beat("arm")
+        if authority.state not in MOVING:
+            supervisor.beat("actor")  # nothing is asked of it
+        for alarm in supervisor.judge():
+            self._act_on(alarm)
+        if authority.state not in MOVING:
+            self._loop.stop()
+
+    def _admits(self, fence: int, mode: str) -> str:
+        refusal = self.authority.admits(fence, mode)
+        if not refusal:
+            self.supervisor.beat("actor")
+        return refusal
+
+    def _act_on(self, alarm: Alarm) -> None:
+        self.alarms.append(alarm)
+        log.warning("%s; %s", alarm.cause, alarm.action)
+        if alarm.raised and alarm.do is Do.STOP:
+            self.authority.stop(alarm.part, alarm.cause)
+        elif alarm.raised and alarm.do is Do.HOLD:
+            self.authority.hold(alarm.part, alarm.cause)
+
+    def _record(self, event: Event) -> None:
+        self.events.append(event)
+        level = logging.WARNING if event.after is State.STOPPED is not event.before else logging.DEBUG
+        log.log(level, "%.3f s: %s -> %s, by %s: %s", event.stamp_s, event.before, event.after, event.by, event.why)

@@ -1,0 +1,120 @@
+"""A client of the authority that moves the arm: it keeps the lease and says as what its commands are made."""
+
+import logging
+from typing import Protocol
+
+from robot_rl.clock import Clock
+from robot_rl.errors import HeldError
+from robot_rl.operator.states import Answer, State, View
+
+LOOK_AGAIN_S = 0.1
+"""Between two looks at an arm that may not move."""
+PERSON = "simulation"
+"""Who arms and clears a simulated arm: nobody stands beside it."""
+log = logging.getLogger(__name__)
+
+
+class Port(Protocol):
+    """The authority, here or in another process (see `Authority`)."""
+
+    def view(self) -> View: ...
+    def take(self, client: str) -> Answer: ...
+    def renew(self, fence: int) -> Answer: ...
+    def release(self, fence: int) -> Answer: ...
+    def hold(self, by: str, why: str) -> Answer: ...
+    def arm(self, fence: int, seen: int, person: str) -> Answer: ...
+    def clear(self, fence: int, seen: int, person: str) -> Answer: ...
+    def policy(self, fence: int, seen: int) -> Answer: ...
+    def reset(self, fence: int, seen: int) -> Answer: ...
+    def human(self, fence: int, seen: int, number: int) -> Answer: ...
+    def input(self, fence: int, number: int) -> Answer: ...
+
+
+class Pilot:
+    """Begins, changes hands and ends, for one actor.
+
+    A hold that it did not ask for itself it does not end: the operator does, by starting something or by taking
+    the lease. In simulation it stands for that person too, and says so.
+    """
+
+    def __init__(self, port: Port, clock: Clock, name: str, *, simulated: bool) -> None:
+        self._port, self._clock, self._name, self._simulated = port, clock, name, simulated
+        self._inputs = 0
+        self.fence = -1
+        self.mode = State.DISARMED
+
+    def begin(self) -> None:
+        """Return when a scripted move may start, and start it. On hardware it waits for a person to arm and clear."""
+        self.pause("a reset follows")
+        told = ""
+        while refusal := self._prepare():
+            if refusal != told:
+                log.warning("waiting for the arm: %s", refusal)
+                told = refusal
+            self._clock.sleep_until(self._clock.now_s() + LOOK_AGAIN_S)
+        self.enter(State.RESET)
+
+    def enter(self, mode: State) -> None:
+        """Make the next commands as `mode`: POLICY, HUMAN or RESET.
+
+        Raises HeldError when the arm may not move so: somebody has stopped it, held it, or taken the lease.
+        """
+        view = self._port.view()
+        if view.state is State.RESET is not mode:
+            view = self.pause("the reset is over")
+        if view.state is mode:
+            answer = (
+                self._port.input(self.fence, self._touch()) if mode is State.HUMAN else self._port.renew(self.fence)
+            )
+        elif view.state is State.HOLD and view.by != self._name:
+            raise HeldError(f"{view.by} holds the arm: {view.why}")
+        elif mode is State.HUMAN:
+            answer = self._port.human(self.fence, view.revision, self._touch())
+        else:
+            answer = (self._port.policy if mode is State.POLICY else self._port.reset)(self.fence, view.revision)
+        if answer.refused:
+            raise HeldError(answer.refused)
+        self.mode = mode
+
+    def pause(self, why: str) -> View:
+        """Hold for now, to go on by itself."""
+        view = self._port.view()
+        return view if view.state is State.HOLD else self._port.hold(self._name, why).view
+
+    def close(self) -> None:
+        """Give the lease back; what moves, holds."""
+        self._port.release(self.fence)
+
+    def _prepare(self) -> str:
+        """What keeps a move from starting; empty when nothing does."""
+        view = self._port.view()
+        if not (view.holder == self._name and view.fence == self.fence):
+            answer = self._port.take(self._name)
+            if answer.refused:
+                return answer.refused
+            view = answer.view
+            self.fence, self._inputs = view.fence, 0
+        if self._simulated:
+            view = self._stand_in(view)
+        if view.state in (State.DISARMED, State.STOPPED):
+            return f"it is {view.state.value}: {view.why}; a person must clear and arm it"
+        if view.state is State.HOLD and view.by != self._name:
+            return f"{view.by} holds it: {view.why}"
+        return ""
+
+    def _stand_in(self, view: View) -> View:
+        """What a person at the cell would do, where there is neither person nor cell."""
+        if view.state is State.STOPPED:
+            log.info("simulated: the stop (%s) is cleared by itself", view.why)
+            view = self._port.clear(self.fence, view.revision, PERSON).view
+        if view.state is State.DISARMED:
+            log.info("simulated: the pre-flight list passes itself, the arm arms itself")
+            view = self._port.arm(self.fence, view.revision, PERSON).view
+        if view.state is State.HOLD and view.by != self._name:
+            log.info("simulated: the hold (%s) ends by itself", view.why)
+            view = self._port.hold(self._name, "stands in for the operator").view
+        return view
+
+    def _touch(self) -> int:
+        self._inputs += 1
+        return self._inputs

@@ -1,0 +1,63 @@
+"""Looking through a camera, and noticing that it does not look."""
+
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.clock import Clock
+from robot_rl.errors import StaleError
+from robot_rl.hardware import Camera
+
+MAX_AGE_S = 0.2
+"""At 10 Hz, two periods: an older picture shows another world."""
+FROZEN = 10
+"""So many pictures in a row that are the same to the last bit: a real sensor's noise does not allow that."""
+DARK, BRIGHT = 2, 253
+"""Where no pixel is above, or none below, nothing is seen."""
+
+
+class Sight:
+    """One camera whose every picture is checked before anybody acts on it or keeps it."""
+
+    def __init__(self, camera: Camera, clock: Clock, *, still_lifes: bool) -> None:
+        """`still_lifes`: identical pictures are possible, as in a simulation at rest."""
+        self._camera, self._clock, self._still_lifes = camera, clock, still_lifes
+        self.shape = camera.read().image.shape
+        self.name = camera.name
+        self.restart()
+
+    def restart(self) -> None:
+        """A new episode: what was seen before says nothing."""
+        self._sequence, self._hash, self._same = -1, 0, 0
+
+    def look(self) -> NDArray[np.uint8]:
+        """A picture (H, W, 3) taken since the last look.
+
+        Raises StaleError when there is none, or when it cannot be one of what is there now.
+        """
+        frame = self._camera.read()
+        if not frame.sequence > self._sequence:
+            self._refuse(f"shows the same frame ({frame.sequence}) as at the last look")
+        age_s = self._clock.now_s() - frame.stamp_s
+        if not 0.0 <= age_s <= MAX_AGE_S:
+            self._refuse(f"shows a frame {age_s:.3f} s old; allowed: 0 to {MAX_AGE_S} s")
+        if frame.image.shape != self.shape or frame.image.dtype != np.uint8:
+            self._refuse(f"gives {frame.image.dtype} {frame.image.shape}, at the start it was uint8 {self.shape}")
+        if frame.image.max() <= DARK or frame.image.min() >= BRIGHT:
+            self._refuse(f"shows nothing: pixels from {frame.image.min()} to {frame.image.max()}")
+        self._sequence = frame.sequence
+        self._check_life(frame.image)
+        return frame.image
+
+    def _check_life(self, image: NDArray[np.uint8]) -> None:
+        if self._still_lifes:
+            return
+        picture = zlib.crc32(image.tobytes())
+        self._same = self._same + 1 if picture == self._hash else 1
+        self._hash = picture
+        if self._same >= FROZEN:
+            self._refuse(f"has shown {self._same} pictures that are the same to the last bit, under new numbers")
+
+    def _refuse(self, what: str) -> None:
+        raise StaleError(f"camera {self.name} {what}; check the camera and its cable, nothing was kept of it")
