@@ -1,0 +1,1 @@
+"""Faults made on purpose, in the dry run's own cell, and what the stack makes of each: the fault suite."""
