@@ -1,5 +1,6 @@
 """The acting loop: observe, choose, act, record. It knows nothing of who chooses or who learns."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -7,6 +8,7 @@ from typing import Any, Protocol
 import gymnasium
 
 from controllers.records import ArmState
+from robot_rl.errors import FaultError, HeldError, StaleError
 from robot_rl.specs import Layout
 from robot_rl.types import Episode, Float32, Frame, Source, Transition
 
@@ -40,6 +42,8 @@ class Choice:
     policy_version: int = 0
 
 
+TRIES = 3
+log = logging.getLogger(__name__)
 Choose = Callable[[Float32], Choice]
 """From the state (n,) to a choice."""
 
@@ -53,12 +57,19 @@ class Counter:
     """Of the next frame"""
     episode: int = 0
     """Of the next episode"""
+    _under_way: bool = False
+
+    def begin(self) -> None:
+        """A new episode: one that has not ended stays without an end."""
+        self.episode += self._under_way
+        self._under_way = False
 
     def stamp(self, frame: Frame, demo_set: int = 0) -> Frame:
         """The frame under its own name; its end is the end of its episode."""
         named = replace(frame, actor=self.actor, sequence=self.sequence, episode=self.episode, demo_set=demo_set)
         self.sequence += 1
         self.episode += frame.ends
+        self._under_way = not frame.ends
         return named
 
 
@@ -69,8 +80,25 @@ def run_episode(
     on_frame: Callable[[Frame], None] = lambda _: None,
     counter: Counter | None = None,
 ) -> Episode:
-    """One episode from `reset(seed)` to its end; `on_frame` sees every frame as it happens."""
+    """One episode from `reset(seed)` to its end; `on_frame` sees every frame as it happens.
+
+    When the arm is held, faulty or blind in between, what there is stays an episode without an end, and another is
+    begun; after `TRIES` in a row the error is raised: then a person is needed.
+    """
     counter = counter or Counter()
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return _attempt(env, seed, choose, on_frame, counter)
+        except (HeldError, FaultError, StaleError) as error:
+            if not tries_left:
+                raise
+            log.warning("the episode ends early, another begins: %s", error)
+    raise AssertionError("unreachable")
+
+
+def _attempt(
+    env: PracticeEnv, seed: int, choose: Choose, on_frame: Callable[[Frame], None], counter: Counter
+) -> Episode:
     frames: list[Frame] = []
 
     def keep(observation: dict[str, Any], transition: Transition | None) -> None:
@@ -81,6 +109,7 @@ def run_episode(
         on_frame(frames[-1])
 
     observation, _ = env.reset(seed=seed)
+    counter.begin()
     keep(observation, None)
     while not frames[-1].ends:
         choice = choose(frames[-1].state)

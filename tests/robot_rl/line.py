@@ -56,6 +56,8 @@ class Line:
         }
         return {"state": np.array([self.x], np.float32)}, float(won), won, not won and self.steps >= 12, info
 
+    def turn_of(self, source: Source) -> None: ...
+
     def measured(self) -> tuple[float, None]:
         return 0.1 * self.steps, None
 

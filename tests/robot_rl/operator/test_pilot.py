@@ -1,0 +1,205 @@
+import logging
+
+import pytest
+
+from robot_rl.clock import ManualClock
+from robot_rl.errors import HeldError
+from robot_rl.operator import Authority, Finding, Pilot, State
+from robot_rl.operator.preflight import CHECKS
+
+
+class Cell:
+    """An authority, and pilots of it."""
+
+    def __init__(self, hardware: bool = False) -> None:
+        self.clock = ManualClock()
+        self.events: list[State] = []
+        self.authority = Authority(self.clock, lambda event: self.events.append(event.after), hardware=hardware)
+        self.hardware = hardware
+
+    def pilot(self, name: str = "actor") -> Pilot:
+        return Pilot(self.authority, self.clock, name, simulated=not self.hardware)
+
+    @property
+    def state(self) -> State:
+        return self.authority.view().state
+
+    def admitted(self, pilot: Pilot) -> bool:
+        return not self.authority.admits(pilot.fence, pilot.mode)
+
+
+@pytest.fixture
+def cell() -> Cell:
+    return Cell()
+
+
+def test_in_simulation_a_pilot_arms_the_arm_and_says_so(cell: Cell, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    pilot = cell.pilot()
+    pilot.begin()
+    assert cell.state is State.RESET and cell.admitted(pilot)
+    assert "pre-flight list passes itself" in caplog.text
+
+
+@pytest.mark.parametrize("mode", [State.POLICY, State.HUMAN, State.RESET])
+def test_what_is_entered_is_what_the_authority_admits(cell: Cell, mode: State) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(mode)
+    assert cell.state is mode is pilot.mode and cell.admitted(pilot)
+
+
+def test_hands_change_without_a_hold_between_policy_and_person(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(State.POLICY)
+    cell.events.clear()
+    for mode in (State.HUMAN, State.HUMAN, State.POLICY, State.HUMAN):
+        pilot.enter(mode)
+        cell.clock.sleep_until(cell.clock.now_s() + 0.1)
+    assert State.HOLD not in cell.events
+
+
+def test_a_pilot_keeps_its_lease_for_as_long_as_it_acts(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    for _ in range(100):
+        pilot.enter(State.POLICY)
+        cell.clock.sleep_until(cell.clock.now_s() + 0.1)
+    assert cell.admitted(pilot)
+
+
+def test_it_goes_on_after_a_hold_of_its_own(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(State.POLICY)
+    assert pilot.pause("looks around").state is State.HOLD
+    pilot.enter(State.POLICY)
+    assert cell.admitted(pilot)
+
+
+def test_a_person_whose_hand_has_been_off_may_take_it_up_again(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(State.HUMAN)
+    cell.clock.sleep_until(cell.clock.now_s() + 0.5)
+    assert cell.state is State.HOLD
+    pilot.enter(State.HUMAN)
+    assert cell.state is State.HUMAN
+
+
+def test_it_does_not_go_on_after_somebody_else_s_hold(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(State.POLICY)
+    cell.authority.hold("Ada", "wait a moment")
+    for mode in (State.POLICY, State.HUMAN, State.RESET):
+        with pytest.raises(HeldError, match=r"Ada holds the arm: wait a moment"):
+            pilot.enter(mode)
+
+
+def test_somebody_else_may_make_its_own_hold_theirs(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(State.POLICY)
+    pilot.pause("looks around")
+    cell.authority.hold("Ada", "stay there")
+    with pytest.raises(HeldError, match="Ada"):
+        pilot.enter(State.POLICY)
+
+
+@pytest.mark.parametrize("mode", [State.POLICY, State.HUMAN, State.RESET])
+def test_a_stop_is_not_entered_over(cell: Cell, mode: State) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    cell.authority.stop("Ada", "no")
+    with pytest.raises(HeldError, match="stopped"):
+        pilot.enter(mode)
+    assert cell.state is State.STOPPED
+
+
+def test_in_simulation_the_next_begin_clears_a_stop_and_says_so(cell: Cell, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    pilot = cell.pilot()
+    pilot.begin()
+    cell.authority.stop("arm", "contact force 200 N")
+    pilot.begin()
+    assert cell.state is State.RESET
+    assert "the stop (contact force 200 N) is cleared by itself" in caplog.text
+
+
+def test_in_simulation_the_next_begin_ends_a_hold_of_the_supervisor(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(State.POLICY)
+    cell.authority.hold("camera front", "silent")
+    pilot.begin()
+    assert cell.state is State.RESET and cell.admitted(pilot)
+
+
+def test_a_lease_that_ran_out_is_an_error_in_between_and_taken_anew_at_the_next_begin(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(State.POLICY)
+    fence = pilot.fence
+    cell.clock.sleep_until(cell.clock.now_s() + 2.5)
+    with pytest.raises(HeldError, match="nobody holds the lease"):
+        pilot.enter(State.POLICY)
+    pilot.begin()
+    assert pilot.fence > fence and cell.admitted(pilot)
+
+
+def test_after_close_its_commands_are_refused_and_the_lease_is_free(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.close()
+    assert not cell.admitted(pilot) and cell.authority.view().holder == ""
+
+
+class Later(ManualClock):
+    """Does something when somebody waits on it."""
+
+    def __init__(self, *acts) -> None:
+        super().__init__()
+        self.acts = list(acts)
+
+    def sleep_until(self, deadline_s: float) -> None:
+        super().sleep_until(deadline_s)
+        if self.acts:
+            self.acts.pop(0)()
+
+
+def passed(clock: ManualClock) -> list[Finding]:
+    return [Finding(check.name, True, clock.now_s(), "Ada") for check in CHECKS]
+
+
+def test_on_hardware_a_pilot_waits_until_a_person_has_armed(caplog: pytest.LogCaptureFixture) -> None:
+    cell = Cell(hardware=True)
+    pilot = cell.pilot()
+
+    def arm() -> None:
+        view = cell.authority.view()
+        assert not cell.authority.arm(view.fence, view.revision, "Ada", passed(cell.clock)).refused
+
+    cell.clock.sleep_until(1.0)
+    waiting = Later(lambda: None, arm)
+    pilot = Pilot(cell.authority, waiting, "actor", simulated=False)
+    pilot.begin()
+    assert cell.state is State.RESET
+    assert caplog.text.count("waiting for the arm: it is disarmed: started; a person must clear and arm it") == 1
+
+
+def test_on_hardware_a_pilot_waits_while_somebody_else_has_the_lease_or_holds() -> None:
+    cell = Cell(hardware=True)
+    fence = cell.authority.take("Ada").view.fence
+
+    def arm() -> None:
+        seen = cell.authority.view().revision
+        assert not cell.authority.arm(fence, seen, "Ada", passed(cell.clock)).refused
+
+    def release() -> None:
+        assert not cell.authority.release(fence).refused
+
+    pilot = Pilot(cell.authority, Later(arm, release), "actor", simulated=False)
+    pilot.begin()
+    assert cell.state is State.RESET and cell.admitted(pilot)

@@ -1,0 +1,146 @@
+import logging
+
+import numpy as np
+import pytest
+
+from controllers.build import build_loop
+from controllers.limits import WorkspaceBox
+from controllers.models import arm_limits, home_q
+from controllers.records import PoseCommand
+from robot_rl.clock import ManualClock
+from robot_rl.compose import load_config
+from robot_rl.guard import Guard
+from robot_rl.make import loop_settings, make_env
+from robot_rl.operator import Pilot, State
+from robot_rl.specs import ActionSpec
+from tests.controllers.parts import arm_model, state_at
+
+HZ = 500.0
+
+
+class Cell:
+    """An arm loop that stands at home, guarded."""
+
+    def __init__(self) -> None:
+        self.own, self.clock, self.q = arm_model(), ManualClock(), home_q("panda")
+        self.own.update(self.q, 0 * self.q)
+        here = self.own.tcp().position_m
+        action = ActionSpec(("x", "y", "z"), step_m=0.02, step_rad=0.1, gripper=False)
+        box = WorkspaceBox(here - 0.2, here + 0.2)
+        settings = loop_settings(load_config([]).safety, box, action, HZ)
+        self.loop = build_loop(self.own, arm_limits("panda"), settings, self.q)
+        self.guard = Guard(self.loop, self.clock, HZ, hardware=False)
+        self.guard.supervisor.watch("actor", "actor", 0.1)
+        self.pilot = Pilot(self.guard.authority, self.clock, "actor", simulated=True)
+        self.sequence = 0
+
+    def send(self):
+        self.sequence += 1
+        now_s, here = self.clock.now_s(), self.own.tcp()
+        command = PoseCommand(
+            here.moved(np.array([0.01, 0.0, 0.0]), np.zeros(3)), self.sequence, 0.5, self.pilot.fence, self.pilot.mode
+        )
+        return self.loop.command(command, state_at(here, self.q), now_s, now_s)
+
+    def run(self, seconds: float, q: np.ndarray | None = None) -> None:
+        for _ in range(round(seconds * HZ)):
+            self.clock.sleep_until(self.clock.now_s() + 1 / HZ)
+            self.guard.tick()
+            self.loop.tick(self.q if q is None else q, 0 * self.q, 0.0, self.clock.now_s())
+
+    def drive(self) -> None:
+        self.pilot.begin()
+        self.pilot.enter(State.POLICY)
+        assert not self.send().refused
+        self.run(0.02)
+        assert not self.loop.holding
+
+    @property
+    def state(self) -> State:
+        return self.guard.authority.view().state
+
+
+@pytest.fixture
+def cell() -> Cell:
+    return Cell()
+
+
+def test_before_anybody_has_the_lease_every_command_is_refused(cell: Cell) -> None:
+    verdict = cell.send()
+    assert verdict.refused and verdict.reasons == ("authority",)
+
+
+def test_a_loop_without_a_guard_takes_no_command_at_all() -> None:
+    cell = Cell()
+    bare = build_loop(
+        cell.own,
+        arm_limits("panda"),
+        loop_settings(
+            load_config([]).safety,
+            WorkspaceBox(np.full(3, -1.0), np.full(3, 1.0)),
+            ActionSpec(("x",), 0.1, 0.1, False),
+            HZ,
+        ),
+        cell.q,
+    )
+    assert bare.command(PoseCommand(cell.own.tcp(), 1), state_at(cell.own.tcp()), 0.0, 0.0).refused
+
+
+@pytest.mark.parametrize("act", ["hold", "stop"])
+def test_hold_and_stop_brake_at_the_next_tick_though_the_command_is_still_valid(cell: Cell, act: str) -> None:
+    cell.drive()
+    getattr(cell.guard.authority, act)("Ada", "wait")
+    cell.run(1 / HZ)
+    assert cell.loop.holding
+
+
+def test_a_fault_of_the_loop_latches_a_stop_which_outlives_the_fault(cell: Cell) -> None:
+    cell.drive()
+    cell.run(1 / HZ, q=np.full(7, np.nan))
+    cell.run(1 / HZ)
+    assert cell.state is State.STOPPED
+    cell.loop.reset(cell.q)
+    cell.run(0.1)
+    assert cell.state is State.STOPPED and cell.send().refused
+
+
+def test_an_actor_that_falls_silent_is_held_and_told_of(cell: Cell, caplog: pytest.LogCaptureFixture) -> None:
+    cell.drive()
+    cell.run(0.5)
+    assert cell.state is State.HOLD and cell.loop.holding
+    assert "actor: silent for 0.40" in caplog.text and "then go on" in caplog.text
+    assert [alarm.part for alarm in cell.guard.alarms] == ["actor"]
+
+
+def test_nothing_is_asked_of_an_actor_while_the_arm_does_not_move(cell: Cell) -> None:
+    cell.drive()
+    cell.guard.authority.hold("Ada", "coffee")
+    cell.run(3.0)
+    assert not cell.guard.alarms
+
+
+def test_a_part_that_reports_trouble_stops_or_holds_by_its_rule(cell: Cell) -> None:
+    cell.drive()
+    cell.guard.supervisor.trouble("arm", "joint 3 is hot")
+    cell.run(1 / HZ)
+    assert cell.state is State.STOPPED and "joint 3 is hot" in cell.guard.authority.view().why
+
+
+def test_ordinary_changes_are_logged_quietly_and_stops_aloud(cell: Cell, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    cell.drive()
+    assert caplog.text == ""
+    cell.guard.authority.stop("Ada", "no")
+    assert "policy -> stopped, by Ada: no" in caplog.text
+    assert cell.guard.events[-1].after is State.STOPPED
+
+
+def test_a_whole_episode_passes_through_reset_and_policy_only() -> None:
+    env = make_env(load_config(["task=reach"]))
+    for seed in range(2):
+        env.reset(seed=seed)
+        for _ in range(5):
+            env.step(np.ones(3, np.float32))
+    states = [event.after for event in env.scene.world.guard.events]
+    assert set(states) <= {State.DISARMED, State.ARMED, State.RESET, State.HOLD, State.POLICY}
+    assert not env.scene.world.guard.alarms
