@@ -28,9 +28,22 @@ class RobotConfig:
 
 
 @dataclass
+class VendorConfig:
+    """What the arm's vendor allows of the tool's motion, as the length of the vector; 0: not published."""
+
+    speed_m_s: float = 0.0
+    acceleration_m_s2: float = 0.0
+    jerk_m_s3: float = 0.0
+    rotation_rad_s: float = 0.0
+    rotation_acceleration_rad_s2: float = 0.0
+    rotation_jerk_rad_s3: float = 0.0
+
+
+@dataclass
 class SafetyConfig:
     """Limits of the gate; the arm's own joint limits come from its table in `controllers/models`."""
 
+    vendor: VendorConfig = field(default_factory=VendorConfig)
     max_speed_m_s: float = 0.25
     """Speed and accelerations are those of the reference, per axis of the base frame."""
     max_acceleration_m_s2: float = 2.5
@@ -38,9 +51,8 @@ class SafetyConfig:
     max_rotation_acceleration_rad_s2: float = 10.0
     joint_margin_rad: float = 0.05
     """Distance kept from each joint limit."""
-    force_limit_n: float = 40.0
-    """Largest force of the impedance law; stiffness x clip must stay below it (checked at load).
-    Impacts add the arm's momentum: the report shows the largest force measured."""
+    contact_n: float = 20.0
+    """Measured force on the tool from which the record says `contact`."""
     stiffness_n_m: float = 2000.0
     rotational_stiffness_nm_rad: float = 100.0
     damping_ns_m: float = 200.0
@@ -60,6 +72,11 @@ class TaskConfig:
     """For `gymnasium` only: the environment's registered id."""
     max_steps: int = 100
     """Episode time limit in policy steps (truncation, never failure)."""
+    force_budget_n: float = 40.0
+    """What the task may need to press with: largest force of the impedance law; stiffness x clip must stay below it.
+    Impacts add the arm's momentum: the report shows the largest force measured."""
+    force_stop_n: float = 150.0
+    """Measured force on the tool beyond which the arm stops itself, until somebody has looked."""
     params: dict[str, Any] = field(default_factory=dict)
     """Numbers of the task itself, with units in their names; each task lists its own."""
 

@@ -70,7 +70,12 @@ def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> 
         raise ConfigError(f"robot.model={robot.model}: {error}") from error
     limits, box = arm_limits(robot.model), WorkspaceBox(frozen(task.workspace.low_m), frozen(task.workspace.high_m))
     _require_torque_motors(own.model, own.joints, robot.model)
-    loop = build_loop(own, limits, loop_settings(config.safety, box, task.action, robot.control_hz), q_home)
+    loop = build_loop(
+        own,
+        limits,
+        loop_settings(config.safety, box, task.action, robot.control_hz, config.task.force_budget_n),
+        q_home,
+    )
     task.build(spec)
     spec.visual.global_.offwidth = spec.visual.global_.offheight = max(640, robot.image_size)
     try:
@@ -109,8 +114,10 @@ def _require_torque_motors(model: mujoco.MjModel, joints: int, name: str) -> Non
             )
 
 
-def loop_settings(safety: SafetyConfig, box: WorkspaceBox, action: ActionSpec, control_hz: float) -> LoopSettings:
-    """A config's limits, for an action of this size."""
+def loop_settings(
+    safety: SafetyConfig, box: WorkspaceBox, action: ActionSpec, control_hz: float, force_budget_n: float
+) -> LoopSettings:
+    """A config's limits, for a task with actions of this size that presses no harder."""
     s = safety
     return LoopSettings(
         control_hz,
@@ -133,6 +140,6 @@ def loop_settings(safety: SafetyConfig, box: WorkspaceBox, action: ActionSpec, c
             s.clip_rad,
             s.damping_ns_m,
             s.rotational_damping_nms_rad,
-            s.force_limit_n,
+            force_budget_n,
         ),
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from robot_rl.config import Config
+from robot_rl.config import Config, SafetyConfig
 from robot_rl.errors import ConfigError
 
 ABOVE_ZERO = (
@@ -16,7 +16,8 @@ ABOVE_ZERO = (
     "safety.max_acceleration_m_s2",
     "safety.max_rotation_rad_s",
     "safety.max_rotation_acceleration_rad_s2",
-    "safety.force_limit_n",
+    "safety.contact_n",
+    "task.force_budget_n",
     "safety.stiffness_n_m",
     "safety.rotational_stiffness_nm_rad",
     "safety.damping_ns_m",
@@ -67,15 +68,14 @@ AT_MOST = {
     "learner.threads": 256,
     "seed": 2**31 - 1,
     "eval_episodes": 999_999,
-    "safety.max_acceleration_m_s2": 13.0,
-    "safety.max_rotation_rad_s": 2.5,
-    "safety.max_rotation_acceleration_rad_s2": 25.0,
+    "safety.max_rotation_rad_s": 2 * math.pi,
+    "task.force_stop_n": 1000.0,
     "safety.clip_m": 0.1,
     "safety.clip_rad": math.pi,
     "safety.max_speed_m_s": 3.0,
     "safety.joint_margin_rad": 1.0,
 }
-"""Larger values are a mistake, of unit often, more than a wish. Motion: the Panda's own limits (Franka's table)."""
+"""Larger values are a mistake, of unit often, more than a wish. What the arm itself allows is in `safety.vendor`."""
 SAMPLERS = ("uniform", "reshuffle", "return_weighted")
 ACTOR = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 LARGEST_PARAM_M = 2.0
@@ -155,13 +155,21 @@ def _check_relations(config: Config) -> None:
             f"robot.policy_hz={robot.policy_hz:g}; the nearest is "
             f"robot.control_hz={max(1, round(ratio)) * robot.policy_hz:g}"
         )
+    task = config.task
     force_n = safety.stiffness_n_m * safety.clip_m
-    if force_n > safety.force_limit_n:
+    if force_n > task.force_budget_n:
         raise ConfigError(
             f"contact force could reach safety.stiffness_n_m x safety.clip_m = {safety.stiffness_n_m:g} x "
-            f"{safety.clip_m:g} = {force_n:g} N, more than safety.force_limit_n={safety.force_limit_n:g}; "
+            f"{safety.clip_m:g} = {force_n:g} N, more than task.force_budget_n={task.force_budget_n:g}; "
             "lower the stiffness or the clip"
         )
+    _require(
+        task.force_stop_n > max(task.force_budget_n, safety.contact_n),
+        "task.force_stop_n",
+        task.force_stop_n,
+        f"above task.force_budget_n={task.force_budget_n:g} and safety.contact_n={safety.contact_n:g}",
+    )
+    _check_vendor(safety)
     _require(
         learner.target_subset <= learner.critics,
         "learner.target_subset",
@@ -185,6 +193,19 @@ def _check_relations(config: Config) -> None:
         raise ConfigError("learner=bc learns from demos only, but human.demos=0; set human.demos=20")
     if config.task.name == "gymnasium" and not config.task.id:
         raise ConfigError("task=gymnasium needs an environment, for example task.id=Pendulum-v1")
+
+
+def _check_vendor(safety: SafetyConfig) -> None:
+    """Three axes at their limits together are a vector longer by the root of three."""
+    motion = {
+        "speed_m_s": safety.max_speed_m_s,
+        "acceleration_m_s2": safety.max_acceleration_m_s2,
+        "rotation_rad_s": safety.max_rotation_rad_s,
+        "rotation_acceleration_rad_s2": safety.max_rotation_acceleration_rad_s2,
+    }
+    for name, value in motion.items():
+        allowed = getattr(safety.vendor, name) / math.sqrt(3.0)
+        _require(not allowed or value <= allowed, f"safety.max_{name}", value, f"at most {allowed:.3g} (the vendor's)")
 
 
 def _require(good: Any, key: str, value: Any, allowed: str) -> None:

@@ -108,7 +108,7 @@ def _safety(report: dict[str, Any]) -> str:
             continue
         kind, mark, text = ("bad", "✗", f"{count(amount)} {label}") if amount else ("good", "✓", f"no {label}")
         chips.append(f'<span class="chip {kind}">{mark} {escape(text)}</span>')
-    force, limit = report.get("max_contact_force_n"), report.get("config", {}).get("safety", {}).get("force_limit_n")
+    force, limit = report.get("max_contact_force_n"), report.get("config", {}).get("task", {}).get("force_budget_n")
     if force is not None and limit is not None:
         text = f"largest contact force {force:.0f} N, impacts included (steady limit {limit:.0f} N)"
         chips.append(f'<span class="chip {"good" if force <= limit else "warn"}">{escape(text)}</span>')

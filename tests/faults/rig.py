@@ -20,6 +20,7 @@ from tests.faults.referee import Promise, Referee, Sample
 ARMS = {"panda": "panda", "ur5e": "ur5e", "fr3": "panda"}
 """Arm and the model of its links: an FR3 has those of the Panda, with a table of its own."""
 JERK_S = 0.025
+FORCE_N = 40.0
 STEP_M, STEP_RAD = 0.036, 0.12
 """The largest of the tasks here, with the gate's margin of a fifth."""
 LOW_M, HIGH_M = frozen([0.3, -0.2, 0.1]), frozen([0.6, 0.2, 0.5])
@@ -62,7 +63,7 @@ class Rig:
             s.clip_rad,
             s.damping_ns_m,
             s.rotational_damping_nms_rad,
-            s.force_limit_n,
+            FORCE_N,
         )
         settings_ = LoopSettings(
             control_hz, WorkspaceBox(LOW_M, HIGH_M), STEP_M, STEP_RAD, s.joint_margin_rad, motion, gains
@@ -89,7 +90,7 @@ class Rig:
                 s.max_rotation_acceleration_rad_s2 / JERK_S,
             ),
             lag_m=s.clip_m,
-            force_n=s.force_limit_n,
+            force_n=FORCE_N,
             tau_rate_nm_s=gains.torque_rate_nm_s,
         )
         self.referee = Referee(shared.arm, promise, self.period_s)

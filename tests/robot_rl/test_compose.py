@@ -7,7 +7,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from robot_rl.compose import groups, load_config, resolved, save_config
-from robot_rl.config import Config
+from robot_rl.config import Config, VendorConfig
 from robot_rl.errors import ConfigError
 
 
@@ -19,8 +19,11 @@ def complaint(*overrides: str) -> str:
     return text
 
 
-def test_without_overrides_the_configuration_is_the_records_defaults() -> None:
-    assert load_config([]) == Config()
+def test_without_overrides_the_configuration_is_the_records_defaults_for_a_panda() -> None:
+    config = load_config([])
+    assert config.safety.vendor.speed_m_s == 1.7
+    config.safety.vendor = VendorConfig()
+    assert config == Config()
 
 
 @pytest.mark.parametrize("group, choice", [(g, c) for g, choices in groups().items() for c in choices])
@@ -109,8 +112,33 @@ def test_a_value_out_of_range_is_refused(override: str, words: str) -> None:
 
 
 def test_the_force_budget_shows_its_numbers() -> None:
-    assert "2000 x 0.03 = 60 N, more than safety.force_limit_n=40" in complaint("safety.clip_m=0.03")
+    assert "2000 x 0.03 = 60 N, more than task.force_budget_n=40" in complaint("safety.clip_m=0.03")
     assert load_config(["safety.clip_m=0.02"]).safety.clip_m == 0.02
+
+
+def test_a_stop_below_what_the_task_may_press_with_is_refused() -> None:
+    assert "above task.force_budget_n=40 and safety.contact_n=20" in complaint("task.force_stop_n=40")
+    assert "above task.force_budget_n=10 and safety.contact_n=20" in complaint(
+        "task.force_budget_n=10", "safety.clip_m=0.005", "task.force_stop_n=15"
+    )
+
+
+@pytest.mark.parametrize("robot", ["panda", "ur5e"])
+def test_each_robot_brings_its_vendor_s_limits(robot: str) -> None:
+    assert load_config([f"robot={robot}"]).safety == load_config([f"robot={robot}", f"safety={robot}"]).safety
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("safety.max_speed_m_s=1.0", "safety.max_speed_m_s=1.0 is out of range; allowed: at most 0.981"),
+        ("safety.max_acceleration_m_s2=8", "at most 7.51"),
+        ("safety.max_rotation_rad_s=2", "at most 1.44"),
+        ("safety.max_rotation_acceleration_rad_s2=15", "at most 14.4"),
+    ],
+)
+def test_three_axes_together_stay_within_the_vendor_s_limit(override: str, words: str) -> None:
+    assert words in complaint(override)
 
 
 def test_cloning_without_demos_is_refused() -> None:

@@ -27,7 +27,7 @@ class Cell:
         here = self.own.tcp().position_m
         action = ActionSpec(("x", "y", "z"), step_m=0.02, step_rad=0.1, gripper=False)
         box = WorkspaceBox(here - 0.2, here + 0.2)
-        settings = loop_settings(load_config([]).safety, box, action, HZ)
+        settings = loop_settings(load_config([]).safety, box, action, HZ, 40.0)
         self.loop = build_loop(self.own, arm_limits("panda"), settings, self.q)
         self.guard = Guard(self.loop, self.clock, HZ, hardware=False)
         self.guard.supervisor.watch("actor", "actor", 0.1)
@@ -80,6 +80,7 @@ def test_a_loop_without_a_guard_takes_no_command_at_all() -> None:
             WorkspaceBox(np.full(3, -1.0), np.full(3, 1.0)),
             ActionSpec(("x",), 0.1, 0.1, False),
             HZ,
+            40.0,
         ),
         cell.q,
     )
