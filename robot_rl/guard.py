@@ -26,6 +26,8 @@ class Guard:
         self.authority = Authority(clock, self._record, hardware=hardware, first_fence=first_fence)
         self.supervisor = Supervisor(clock, 1.0 / control_hz)
         self.supervisor.watch("arm", "arm", 1.0 / control_hz)
+        self.stops = 0
+        """How often the arm was stopped."""
         self._loop = loop
         loop.gate.permit = self._admits
 
@@ -57,5 +59,7 @@ class Guard:
 
     def _record(self, event: Event) -> None:
         self.events.append(event)
-        level = logging.WARNING if event.after is State.STOPPED is not event.before else logging.DEBUG
+        stopped = event.after is State.STOPPED is not event.before
+        self.stops += stopped
+        level = logging.WARNING if stopped else logging.DEBUG
         log.log(level, "%.3f s: %s -> %s, by %s: %s", event.stamp_s, event.before, event.after, event.by, event.why)

@@ -56,6 +56,7 @@ def facts(config: Config, env: PracticeEnv) -> dict[str, Any]:
         found["limit_breaches"] = sum(world.breaches.values())
         found["limit_breaches_by_kind"] = dict(world.breaches)
         found["max_contact_force_n"] = round(world.max_force_n, 1)
+        found["protective_stops"] = world.guard.stops
         found["mujoco_warnings"] = int(world.data.warning.number.sum())
         found["gate_actions"] = dict(world.loop.gate.counts)
     return found

@@ -112,6 +112,10 @@ def _safety(report: dict[str, Any]) -> str:
     if force is not None and limit is not None:
         text = f"largest contact force {force:.0f} N, impacts included (steady limit {limit:.0f} N)"
         chips.append(f'<span class="chip {"good" if force <= limit else "warn"}">{escape(text)}</span>')
+    stops = report.get("protective_stops")
+    if stops is not None:
+        text = f"the arm stopped itself {count(stops)} times" if stops else "the arm never had to stop itself"
+        chips.append(f'<span class="chip {"warn" if stops else "good"}">{escape(text)}</span>')
     return f'<p class="chips">{"".join(chips)}</p>' if chips else ""
 
 

@@ -1,4 +1,8 @@
+import itertools
+from typing import Any
+
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -171,6 +175,33 @@ def test_the_arm_commands_are_sent_from_one_place_only() -> None:
         text=True,
     ).stdout.splitlines()
     assert len(found) == 2 and all(line.startswith("robot_rl/env.py") for line in found)
+
+
+def test_every_torque_that_reaches_a_motor_comes_from_the_loop_one_for_each_step_of_physics(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Counted over demos, corrections, policy and resets: nobody else writes to the motors."""
+    env = make("pick_cube")
+    world = env.scene.world
+    given: list[np.ndarray] = []
+    applied: list[np.ndarray] = []
+    tick, step = world.loop.tick, mujoco.mj_step
+
+    def counted(*args: Any) -> np.ndarray:
+        given.append(np.array(tick(*args)))
+        return given[-1]
+
+    def watched(model: Any, data: Any, substeps: int) -> None:
+        applied.append(np.array(data.ctrl[:7]))
+        step(model, data, substeps)
+
+    monkeypatch.setattr(world.loop, "tick", counted)
+    monkeypatch.setattr(mujoco, "mj_step", watched)
+    turns = itertools.cycle(Source)
+    rng = np.random.default_rng(0)
+    run_episode(env, 0, lambda _: Choice(rng.uniform(-1, 1, 4).astype(np.float32), next(turns)))
+    assert len(given) == len(applied) > 1000
+    assert all(np.array_equal(a, b) for a, b in zip(given, applied, strict=True))
 
 
 def test_the_environment_runs_as_a_gymnasium_environment() -> None:

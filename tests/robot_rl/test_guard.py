@@ -133,7 +133,9 @@ def test_ordinary_changes_are_logged_quietly_and_stops_aloud(cell: Cell, caplog:
     assert caplog.text == ""
     cell.guard.authority.stop("Ada", "no")
     assert "policy -> stopped, by Ada: no" in caplog.text
-    assert cell.guard.events[-1].after is State.STOPPED
+    assert cell.guard.events[-1].after is State.STOPPED and cell.guard.stops == 1
+    cell.guard.authority.stop("Eve", "no, again")
+    assert cell.guard.stops == 1
 
 
 def test_a_whole_episode_passes_through_reset_and_policy_only() -> None:

@@ -89,6 +89,16 @@ def test_trouble_is_said_first(tmp_path: Path) -> None:
     assert verdict({**FULL, "limit_breaches": 3}).startswith("A safety limit was breached")
 
 
+@pytest.mark.parametrize(
+    ("stops", "words"), [(0, "never had to stop itself"), (4, "the arm stopped itself 4 times"), (None, "")]
+)
+def test_how_often_the_arm_stopped_itself_is_told_where_it_is_known(
+    tmp_path: Path, stops: int | None, words: str
+) -> None:
+    page = html(tmp_path, {**FULL, "protective_stops": stops})
+    assert words in page and (stops is not None or "stop itself" not in page)
+
+
 def test_nothing_is_fetched_from_the_network(tmp_path: Path) -> None:
     page = html(tmp_path, FULL, metrics=[row(1), row(30)], filmstrips=[film()])
     assert page.count("Plotly.newPlot(") >= 2
