@@ -29,33 +29,29 @@ class Guard:
         self.stops = 0
         """How often the arm was stopped."""
         self._loop = loop
-        loop.gate.permit = self._admits
+        self._heard_s = self.authority.heard_s
+        loop.gate.permit = self.authority.admits
 
     def tick(self) -> None:
         """Let faults, silence and time act; a loop that nobody may move holds."""
         authority, supervisor = self.authority, self.supervisor
         authority.mirror("arm", self._loop.fault)
         supervisor.beat("arm")
-        if authority.state not in MOVING:
-            supervisor.beat("actor")  # nothing is asked of it
+        if authority.heard_s != self._heard_s or authority.state not in MOVING:  # at rest nothing is asked of an actor
+            self._heard_s = authority.heard_s
+            supervisor.beat("actor")
         for alarm in supervisor.judge():
             self._act_on(alarm)
         if authority.state not in MOVING:
             self._loop.stop()
 
-    def _admits(self, fence: int, mode: str) -> str:
-        refusal = self.authority.admits(fence, mode)
-        if not refusal:
-            self.supervisor.beat("actor")
-        return refusal
-
     def _act_on(self, alarm: Alarm) -> None:
         self.alarms.append(alarm)
         log.warning("%s; %s", alarm.cause, alarm.action)
         if alarm.raised and alarm.do is Do.STOP:
-            self.authority.stop(alarm.part, alarm.cause)
+            self.authority.stop("supervisor", alarm.cause)
         elif alarm.raised and alarm.do is Do.HOLD:
-            self.authority.hold(alarm.part, alarm.cause)
+            self.authority.hold("supervisor", alarm.cause)
 
     def _record(self, event: Event) -> None:
         self.events.append(event)

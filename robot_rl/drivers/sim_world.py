@@ -85,6 +85,7 @@ class SimWorld:
         self.data.actuator("gripper").ctrl[0] = opening_m
         self.data.time = self.now_s()
         self.loop.reset(np.array(q_rad))
+        self.guard.tick()
         self.settle()
 
     def settle(self) -> None:

@@ -50,6 +50,11 @@ class Authority:
         """As of the last tick."""
         return self._state
 
+    @property
+    def heard_s(self) -> float:
+        """When the lease's last holder was last heard of."""
+        return self._lease.heard_s
+
     def view(self) -> View:
         """How things stand now."""
         return self._view(self.tick())

@@ -9,16 +9,16 @@ class Lease:
 
     def __init__(self, lasts_s: float, first_fence: int) -> None:
         self._lasts_s = lasts_s
-        self._heard_s = 0.0
+        self.heard_s = 0.0
         self.holder = ""
         self.fence = first_fence
 
     def grant(self, client: str, now_s: float) -> None:
         """A new lease under a new number; the number before is void from here on."""
-        self.holder, self.fence, self._heard_s = client, self.fence + 1, now_s
+        self.holder, self.fence, self.heard_s = client, self.fence + 1, now_s
 
     def renew(self, now_s: float) -> None:
-        self._heard_s = now_s
+        self.heard_s = now_s
 
     def end(self) -> str:
         """Nobody holds it any more; the name of who did."""
@@ -27,11 +27,11 @@ class Lease:
 
     def left_s(self, now_s: float) -> float:
         """Seconds until it runs out; zero when nobody holds it."""
-        return self._heard_s + self._lasts_s - now_s if self.holder else 0.0
+        return self.heard_s + self._lasts_s - now_s if self.holder else 0.0
 
     def ran_out(self, now_s: float) -> bool:
         """Held, but not heard of within its time. A clock that went back ends it too."""
-        return bool(self.holder) and not 0.0 <= now_s - self._heard_s < self._lasts_s
+        return bool(self.holder) and not 0.0 <= now_s - self.heard_s < self._lasts_s
 
     def refusal(self, fence: int) -> str:
         """Why this number gives no right; empty when it does."""

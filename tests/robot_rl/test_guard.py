@@ -9,6 +9,7 @@ from controllers.models import arm_limits, home_q
 from controllers.records import PoseCommand
 from robot_rl.clock import ManualClock
 from robot_rl.compose import load_config
+from robot_rl.errors import HeldError
 from robot_rl.guard import Guard
 from robot_rl.make import loop_settings, make_env
 from robot_rl.operator import Pilot, State
@@ -136,6 +137,33 @@ def test_ordinary_changes_are_logged_quietly_and_stops_aloud(cell: Cell, caplog:
     assert cell.guard.events[-1].after is State.STOPPED and cell.guard.stops == 1
     cell.guard.authority.stop("Eve", "no, again")
     assert cell.guard.stops == 1
+
+
+def test_an_actor_that_waits_for_its_gripper_is_not_taken_for_dead() -> None:
+    env = make_env(load_config(["task=pick_cube"]))
+    env.reset(seed=0)
+    for close in (-1.0, 1.0, -1.0):
+        _, _, _, _, info = env.step(np.array([0.0, 0.0, 0.0, close], np.float32))
+        assert info["gripper_changed"]
+    assert not env.scene.world.guard.alarms
+
+
+def test_what_the_supervisor_holds_an_actor_does_not_take_for_its_own_hold(cell: Cell) -> None:
+    cell.drive()
+    cell.run(0.5)
+    with pytest.raises(HeldError, match="supervisor holds the arm: actor: silent"):
+        cell.pilot.enter(State.POLICY)
+
+
+def test_a_reset_of_the_cell_takes_a_fault_off_the_authority_s_list_at_once() -> None:
+    env = make_env(load_config(["task=reach"]))
+    env.reset(seed=0)
+    env.scene.world.loop.fault = "contact force 200 N, at most 150 N"
+    env.step(np.ones(3, np.float32))
+    before_s = env.clock.now_s()
+    env.scene.world.reset(env.scene.world.data.qpos[:7].copy())
+    assert env.scene.world.guard.authority.view().faults == ()
+    assert env.clock.now_s() == before_s
 
 
 def test_a_whole_episode_passes_through_reset_and_policy_only() -> None:
