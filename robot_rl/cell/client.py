@@ -44,7 +44,7 @@ class CellClient:
                 data = end.recv(MAX_REPLY_BYTES)
                 if not data:
                     raise ConnectionResetError("it hung up")
-                reply = pb.Reply.FromString(data)
+                reply: pb.Reply = pb.Reply.FromString(data)
                 if reply.id == self._last:
                     return reply
         except TimeoutError:

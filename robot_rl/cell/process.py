@@ -51,9 +51,9 @@ class CellConfig:
     low_m: list[float] = field(default_factory=lambda: [0.15, -0.45, 0.02])
     """Workspace box, base frame."""
     high_m: list[float] = field(default_factory=lambda: [0.75, 0.45, 0.75])
-    step_m: float = 0.06
+    step_m: float = 0.036
     """Largest distance, per axis, of a target from the measured pose."""
-    step_rad: float = 0.3
+    step_rad: float = 0.12
     safety: SafetyConfig = field(default_factory=SafetyConfig)
     trace: str = ""
     """File for what the loop did, period by period; empty: none."""

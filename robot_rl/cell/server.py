@@ -73,7 +73,7 @@ class CellServer:
         self._motors, self._model, self.loop, self._clock, self._trace = motors, model, loop, clock, trace
         self.guard = Guard(loop, clock, control_hz, hardware=not motors.simulated, first_fence=first_fence)
         self._reading = Reading(np.full(model.joints, np.nan), np.full(model.joints, np.nan), np.full(6, np.nan))
-        self._read_s = clock.now_s()
+        self._read_s = np.inf
         self._state: ArmState | None = None
         self._trouble = ""
         self._parts: set[str] = set()
@@ -113,8 +113,13 @@ class CellServer:
         self._motors.close()
 
     def _look(self) -> None:
-        """Take the drives' reading; without one, no numbers, which the loop takes for a fault."""
-        self._read_s, self._state = self._clock.now_s(), None
+        """Take the drives' reading; without one, no numbers, which the loop takes for a fault.
+
+        Where the arm has been since the last one must be known: a longer gap latches a stop.
+        """
+        before_s, self._read_s, self._state = self._read_s, self._clock.now_s(), None
+        if self._read_s - before_s > STALE_S:  # said here: the supervisor tells an alarm that lasts only once
+            self.guard.authority.stop("arm process", f"it stood still for {self._read_s - before_s:.3f} s")
         try:
             self._reading, self._trouble = self._motors.read(), ""
         except HardwareError as error:

@@ -136,6 +136,18 @@ def test_nothing_that_waited_while_the_process_stood_still_is_obeyed_but_a_stop(
     assert other.replies()[0].answer.refused == ""
 
 
+def test_standing_still_again_soon_after_a_person_has_cleared_it_latches_again(desk: Desk) -> None:
+    fence = desk.start(desk.actor)
+    for _ in range(3):
+        desk.clock.sleep_until(desk.clock.now_s() + 0.5)
+        desk.tick()
+        assert desk.state is State.STOPPED
+        for verb in ("clear", "arm", "policy"):
+            revision = desk.server.guard.authority.view().revision
+            answer = desk.ask(desk.actor, **{verb: pb.Start(fence=fence, seen=revision, person="ann")}).answer
+            assert answer.refused == ""
+
+
 def test_the_last_words_of_a_dead_client_are_obeyed_if_they_are_stop(desk: Desk) -> None:
     other = desk.line()
     other.send(stop=pb.Cause(by="eve", why="smoke"))
