@@ -189,7 +189,7 @@ def judge_one(moment: Moment, rows: Any) -> dict[str, Any]:
     first, stop = (int(np.searchsorted(times, t)) for t in (moment.at_s, moment.until_s))
     window = rows[:stop]
     if moment.kind == KINDS[2]:
-        first = first - 1 + int(np.argmax(np.diff(times[first - 1 : stop]))) + 1
+        first += int(np.argmax(np.diff(times[first - 1 : stop])))  # the first after the longest gap
         end_s = float(times[first])
     else:
         end_s = float(window["arrived_s"][-1] + window["valid_for_s"][-1])

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -22,7 +23,7 @@ from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import frozen
 from controllers.reference import MotionLimits
 from robot_rl.cell.motors import SimMotors
-from robot_rl.cell.server import CellServer
+from robot_rl.cell.server import OWN_PARTS, CellServer
 from robot_rl.cell.trace import Trace
 from robot_rl.clock import Clock, MonotonicClock
 from robot_rl.config import Config, RobotConfig, SafetyConfig
@@ -37,7 +38,6 @@ STILL_TICKS, REST_S = 25, 3.0
 """Periods at rest before the process ends, and the longest wait for them."""
 TIDY_S = 10.0
 """Between two collections of garbage, and only while nothing moves."""
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -66,7 +66,7 @@ def load(arguments: list[str]) -> CellConfig:
     try:
         tree = OmegaConf.merge(OmegaConf.structured(CellConfig), OmegaConf.from_dotlist(arguments))
         config = OmegaConf.to_object(tree)
-    except OmegaConfBaseException as error:
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(f"{' '.join(arguments)}: {str(error).strip().partition(chr(10))[0]}") from error
     assert isinstance(config, CellConfig)
     validate(Config(robot=config.robot, safety=config.safety))
@@ -89,9 +89,8 @@ def build(config: CellConfig, clock: Clock) -> CellServer:
     model = ArmModel(spec.compile(), len(q_rad))
     loop = build_loop(model, limits, loop_settings(config, box), q_rad)
     motors = SimMotors(spec.compile(), model.joints, q_rad, 1.0 / hz)
-    trace = Trace(Path(config.trace), math.ceil(config.trace_s * hz)) if config.trace else None
     fence = time.monotonic_ns() // 1000  # above every number of a process before this one
-    return CellServer(Path(config.socket), motors, model, loop, clock, hz, fence, trace)
+    return CellServer(Path(config.socket), motors, model, loop, clock, hz, fence)
 
 
 def loop_settings(config: CellConfig, box: WorkspaceBox) -> LoopSettings:
@@ -125,6 +124,8 @@ def run(config: CellConfig) -> None:
     clock = MonotonicClock()
     server, end = build(config, clock), End()
     try:
+        if config.trace:  # once the path is ours: not over the trace of a process that runs
+            server.trace = Trace(Path(config.trace), math.ceil(config.trace_s * config.robot.control_hz))
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         gc.collect()
@@ -140,6 +141,8 @@ def run(config: CellConfig) -> None:
 def keep_time(server: CellServer, end: "End", clock: Clock, period_s: float) -> None:
     """Periods on a fixed grid until the end; those that are missed are left out, never made up for in a burst."""
     authority = server.guard.authority
+    for part in OWN_PARTS:  # their time counts from here
+        server.guard.supervisor.watch(part, part, period_s)
     deadline_s = tidied_s = clock.now_s()
     leave_s, still = math.inf, 0
     while not (still >= STILL_TICKS or clock.now_s() > leave_s):

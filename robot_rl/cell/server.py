@@ -29,6 +29,8 @@ ANY_AGE = frozenset({"read", "view", "stop", "hold", "trouble"})
 OWN_PARTS = ("arm", "clock")
 """Parts that this process looks after itself."""
 MAX_PARTS = 16
+REST = 0.01
+"""Speed, m/s or rad/s, below which nothing moves"""
 STATES = list(State)
 
 Verb = Callable[[Authority, pb.Request], Answer]
@@ -67,10 +69,9 @@ class CellServer:
         clock: Clock,
         control_hz: float,
         first_fence: int = 0,
-        trace: Trace | None = None,
     ) -> None:
         """`model` is the one that `loop` was built with. Raises ConfigError when the path cannot be had."""
-        self._motors, self._model, self.loop, self._clock, self._trace = motors, model, loop, clock, trace
+        self._motors, self._model, self.loop, self._clock = motors, model, loop, clock
         self.guard = Guard(loop, clock, control_hz, hardware=not motors.simulated, first_fence=first_fence)
         self._reading = Reading(np.full(model.joints, np.nan), np.full(model.joints, np.nan), np.full(6, np.nan))
         self._read_s = np.inf
@@ -79,6 +80,8 @@ class CellServer:
         self._parts: set[str] = set()
         self._admitted = (0.0, 0.0, -1)
         """Arrival, validity and sequence of the last command that passed the gate"""
+        self.trace: Trace | None = None
+        """Where every period is noted, if anywhere"""
         self._door = Door(path, clock, self._serve, self._lost)
 
     @property
@@ -90,7 +93,7 @@ class CellServer:
     def at_rest(self) -> bool:
         """Neither reference nor joints move any more."""
         rates = (*self.loop.motion.now.linear_m_s, *self.loop.motion.now.angular_rad_s, *self._reading.dq_rad_s)
-        return bool(np.abs(rates).max() <= 0.01)
+        return bool(np.abs(rates).max() <= REST)
 
     def tick(self, deadline_s: float) -> None:
         """One period, which should have started at `deadline_s`."""
@@ -104,8 +107,8 @@ class CellServer:
         except HardwareError as error:
             self._trouble = str(error)
         self.guard.authority.mirror("motors", self._trouble)
-        if self._trace:
-            self._note(self._trace, deadline_s)
+        if self.trace:
+            self._note(self.trace, deadline_s)
 
     def close(self) -> None:
         """Hang up and release the motors; allowed twice."""

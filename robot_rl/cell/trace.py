@@ -3,6 +3,7 @@
 Writing goes to mapped memory. On a slow disk the kernel may make even that wait: put the file into memory (/dev/shm).
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,10 @@ class Trace:
     def __init__(self, path: Path, rows: int) -> None:
         """Raises ConfigError when the file cannot be made."""
         try:
+            path.unlink(missing_ok=True)  # whoever still maps an older file keeps it
             self._rows = np.lib.format.open_memmap(path, mode="w+", dtype=ROW, shape=(rows,))
+            with path.open("r+b") as file:  # room that was not there when a row is written would kill the process
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         except OSError as error:
             raise ConfigError(f"cannot make the trace {path} ({error.strerror}); give a file you may write") from error
         self._next = 0
