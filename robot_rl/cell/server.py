@@ -1,0 +1,227 @@
+"""One period of the arm's process: what the drives say, what clients ask, what the guard allows, what the motors do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from controllers.arm_loop import ArmLoop
+from controllers.kinematics import ArmModel
+from controllers.pose import frozen
+from controllers.records import ArmState, PoseCommand, Verdict
+from robot_rl.cell import cell_pb2 as pb
+from robot_rl.cell import codec
+from robot_rl.cell.codec import tidy
+from robot_rl.cell.motors import Motors, Reading
+from robot_rl.cell.sockets import Client, Door
+from robot_rl.cell.trace import Trace
+from robot_rl.clock import Clock
+from robot_rl.errors import ConfigError, DataError, HardwareError
+from robot_rl.guard import Guard
+from robot_rl.operator import Answer, Authority, State
+
+STALE_S = 0.1
+"""A request that may have waited for longer is not obeyed: this process stood still, or its sender floods it."""
+ANY_AGE = frozenset({"read", "view", "stop", "hold", "trouble"})
+"""Asks for nothing but rest or a look: never too late."""
+OWN_PARTS = ("arm", "clock")
+"""Parts that this process looks after itself."""
+MAX_PARTS = 16
+REST = 0.01
+"""Speed, m/s or rad/s, below which nothing moves"""
+STATES = list(State)
+
+Verb = Callable[[Authority, pb.Request], Answer]
+VERBS: Mapping[str, Verb] = {
+    "view": lambda a, r: Answer("", a.view()),
+    "stop": lambda a, r: a.stop(tidy(r.stop.by), tidy(r.stop.why)),
+    "hold": lambda a, r: a.hold(tidy(r.hold.by), tidy(r.hold.why)),
+    "take": lambda a, r: a.take(tidy(r.take.client)),
+    "renew": lambda a, r: a.renew(r.renew.fence),
+    "release": lambda a, r: a.release(r.release.fence),
+    "hand_over": lambda a, r: a.hand_over(r.hand_over.fence, tidy(r.hand_over.client)),
+    "arm": lambda a, r: a.arm(r.arm.fence, r.arm.seen, tidy(r.arm.person), codec.decode_findings(r.arm.findings)),
+    "clear": lambda a, r: a.clear(r.clear.fence, r.clear.seen, tidy(r.clear.person)),
+    "disarm": lambda a, r: a.disarm(r.disarm.fence, r.disarm.seen),
+    "policy": lambda a, r: a.policy(r.policy.fence, r.policy.seen),
+    "reset": lambda a, r: a.reset(r.reset.fence, r.reset.seen),
+    "human": lambda a, r: a.human(r.human.fence, r.human.seen, r.human.number),
+    "input": lambda a, r: a.input(r.input.fence, r.input.number),
+}
+"""Requests that are the authority's."""
+
+
+class CellServer:
+    """Guard, arm loop and motors behind one door. Call `tick` once per control period; it neither blocks nor raises.
+
+    A request is taken to have arrived when its connection was last seen empty, at most one period too early: so the
+    time that this process stood still counts against a command, whose real age nobody knows.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        motors: Motors,
+        model: ArmModel,
+        loop: ArmLoop,
+        clock: Clock,
+        control_hz: float,
+        first_fence: int = 0,
+    ) -> None:
+        """`model` is the one that `loop` was built with. Raises ConfigError when the path cannot be had."""
+        self._motors, self._model, self.loop, self._clock = motors, model, loop, clock
+        self.guard = Guard(loop, clock, control_hz, hardware=not motors.simulated, first_fence=first_fence)
+        self._reading = Reading(np.full(model.joints, np.nan), np.full(model.joints, np.nan), np.full(6, np.nan))
+        self._read_s = np.inf
+        self._state: ArmState | None = None
+        self._trouble = ""
+        self._parts: set[str] = set()
+        self._admitted = (0.0, 0.0, -1)
+        """Arrival, validity and sequence of the last command that passed the gate"""
+        self.trace: Trace | None = None
+        """Where every period is noted, if anywhere"""
+        self._door = Door(path, clock, self._serve, self._lost)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Connections closed, by reason."""
+        return self._door.counts
+
+    @property
+    def at_rest(self) -> bool:
+        """Neither reference nor joints move any more."""
+        rates = (*self.loop.motion.now.linear_m_s, *self.loop.motion.now.angular_rad_s, *self._reading.dq_rad_s)
+        return bool(np.abs(rates).max() <= REST)
+
+    def tick(self, deadline_s: float) -> None:
+        """One period, which should have started at `deadline_s`."""
+        self._look()
+        self._door.tick()
+        self.guard.tick()
+        q_rad, dq_rad_s, wrench = self._reading
+        tau_nm = self.loop.tick(q_rad, dq_rad_s, float(np.linalg.norm(wrench[:3])), self._clock.now_s())
+        try:
+            self._motors.apply(tau_nm)
+        except HardwareError as error:
+            self._trouble = str(error)
+        self.guard.authority.mirror("motors", self._trouble)
+        if self.trace:
+            self._note(self.trace, deadline_s)
+
+    def close(self) -> None:
+        """Hang up and release the motors; allowed twice."""
+        self._door.close()
+        self._motors.close()
+
+    def _look(self) -> None:
+        """Take the drives' reading; without one, no numbers, which the loop takes for a fault.
+
+        Where the arm has been since the last one must be known: a longer gap latches a stop.
+        """
+        before_s, self._read_s, self._state = self._read_s, self._clock.now_s(), None
+        if self._read_s - before_s > STALE_S:  # said here: the supervisor tells an alarm that lasts only once
+            self.guard.authority.stop("arm process", f"it stood still for {self._read_s - before_s:.3f} s")
+        try:
+            self._reading, self._trouble = self._motors.read(), ""
+        except HardwareError as error:
+            self._trouble = str(error)
+            self._reading = Reading(*(np.full_like(part, np.nan) for part in self._reading))
+
+    def _serve(self, client: Client, data: bytes, since_s: float) -> bytes:
+        try:
+            request = pb.Request.FromString(data)
+        except DecodeError as error:
+            raise DataError(f"a message that is no request: {error}") from error
+        verb = request.WhichOneof("verb")
+        if verb is None:
+            raise DataError("a request without a verb this process knows")
+        reply = pb.Reply(id=request.id)
+        waited_s = self._clock.now_s() - since_s
+        late = ""
+        if (client.gone or not 0.0 <= waited_s <= STALE_S) and verb not in ANY_AGE:
+            late = f"stale: it may have waited {waited_s:.3f} s (at most {STALE_S} s); look again, then ask again"
+        if verb == "read":
+            self._tell_state(reply)
+        elif verb == "command":
+            verdict = self._command(codec.decode_command(request.command), since_s, late)
+            reply.verdict.CopyFrom(codec.encode_verdict(verdict))
+            if not verdict.refused:
+                client.fence = request.command.fence
+        else:
+            answer = Answer(late, self.guard.authority.view()) if late else self._ask(verb, request)
+            reply.answer.CopyFrom(codec.encode_answer(answer))
+            if not answer.refused and verb in ("take", "renew"):
+                client.fence = answer.view.fence
+        reply.fault = self.loop.fault
+        message: bytes = reply.SerializeToString()
+        return message
+
+    def _ask(self, verb: str, request: pb.Request) -> Answer:
+        if verb not in VERBS:
+            refusal = self._of_part(verb, getattr(request, verb))
+            return Answer(refusal, self.guard.authority.view())
+        answer = VERBS[verb](self.guard.authority, request)
+        if verb == "clear" and not answer.refused and self.loop.fault and np.isfinite(self._reading.q_rad).all():
+            self.loop.reset(self._reading.q_rad)  # the person has seen to it: hold what is measured
+        return answer
+
+    def _of_part(self, verb: str, m: pb.Part) -> str:
+        """Carry out `beat`, `trouble` or `watch`; why not, if so."""
+        part, supervisor = tidy(m.part), self.guard.supervisor
+        if part in OWN_PARTS:
+            return f"{verb}: {part!r} is looked after by the arm's process itself; name another part"
+        if verb == "beat":
+            supervisor.beat(part, m.sequence if m.HasField("sequence") else None)
+        elif verb == "trouble":
+            supervisor.trouble(part, tidy(m.text))
+        elif part not in self._parts and len(self._parts) >= MAX_PARTS:
+            return f"watch: {MAX_PARTS} parts are watched, no more than that; leave {part!r} out"
+        else:
+            try:
+                supervisor.watch(part, tidy(m.kind), m.period_s)
+            except ConfigError as error:
+                return f"watch: {error}"
+            self._parts.add(part)
+        return ""
+
+    def _command(self, command: PoseCommand, since_s: float, late: str) -> Verdict:
+        state = self._measured()
+        if late:
+            return Verdict(state.tcp, ("age",), refused=True, why=late)
+        # Numbers grow within a lease: a client that starts anew counts from the beginning under its new fence.
+        numbered = replace(command, sequence=(command.fence << 64) + command.sequence)
+        verdict = self.loop.command(numbered, state, since_s, self._clock.now_s())
+        if not verdict.refused:
+            self._admitted = (since_s, command.valid_for_s, command.sequence)
+        return verdict
+
+    def _tell_state(self, reply: pb.Reply) -> None:
+        if np.isfinite(np.concatenate(self._reading)).all():
+            reply.state.CopyFrom(codec.encode_state(self._measured()))
+        else:
+            reply.unknown = self._trouble or f"joint reading {self._reading.q_rad} is not finite"
+
+    def _measured(self) -> ArmState:
+        """The state at this period's reading."""
+        if self._state is None:
+            q_rad, dq_rad_s, wrench = self._reading
+            self._model.update(q_rad, dq_rad_s)
+            twist = self._model.jacobian @ dq_rad_s
+            parts = (frozen(part) for part in (twist[:3], twist[3:], wrench[:3], wrench[3:]))
+            self._state = ArmState(self._read_s, frozen(q_rad), frozen(dq_rad_s), self._model.tcp(), *parts)
+        return self._state
+
+    def _lost(self, client: Client) -> None:
+        """Whoever moved the arm and has gone moves it no more."""
+        view = self.guard.authority.view()
+        if view.holder and client.fence == view.fence:
+            self.guard.authority.hold(view.holder, "its connection closed")
+            self.guard.authority.release(view.fence)
+
+    def _note(self, trace: Trace, deadline_s: float) -> None:
+        now, state = self.loop.motion.now, STATES.index(self.guard.authority.state)
+        tool_m = self._model.tcp_position_m()
+        moves = (now.tcp.position_m, now.linear_m_s, tool_m, self.loop.holding)
+        trace.add(self._read_s, deadline_s, *moves, *self._admitted, state)
