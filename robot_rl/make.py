@@ -3,29 +3,25 @@
 import mujoco
 import numpy as np
 
-from controllers.build import LoopSettings, build_loop
-from controllers.impedance import ImpedanceGains
+from controllers.build import build_loop
 from controllers.kinematics import ArmModel
 from controllers.limits import WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import Array, Pose, frozen
-from controllers.reference import MotionLimits
-from robot_rl.config import Config, SafetyConfig
+from robot_rl.config import Config
 from robot_rl.drivers.sim import SimArm, SimCamera, SimGripper
 from robot_rl.drivers.sim_window import SimWindow
 from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.env import RobotEnv, layout
 from robot_rl.errors import ConfigError
 from robot_rl.operator import Pilot
-from robot_rl.specs import ActionSpec, Layout
+from robot_rl.specs import Layout
 from robot_rl.tasks import make_task
 from robot_rl.tasks.base import Task
 from robot_rl.tasks.gymnasium_task import GymnasiumEnv
 
 STEP_MARGIN = 1.2
 """The gate's step clip against the policy's largest step: room for the return of undriven axes."""
-JERK_S = 0.025
-"""Time in which the reference may reach its full acceleration."""
 
 
 class SimScene:
@@ -70,12 +66,9 @@ def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> 
         raise ConfigError(f"robot.model={robot.model}: {error}") from error
     limits, box = arm_limits(robot.model), WorkspaceBox(frozen(task.workspace.low_m), frozen(task.workspace.high_m))
     _require_torque_motors(own.model, own.joints, robot.model)
-    loop = build_loop(
-        own,
-        limits,
-        loop_settings(config.safety, box, task.action, robot.control_hz, config.task.force_budget_n),
-        q_home,
-    )
+    step_m, step_rad = task.action.step_m * STEP_MARGIN, task.action.step_rad * STEP_MARGIN
+    bounds = loop_settings(config.safety, config.task, robot.control_hz, box, step_m, step_rad)
+    loop = build_loop(own, limits, bounds, q_home)
     task.build(spec)
     spec.visual.global_.offwidth = spec.visual.global_.offheight = max(640, robot.image_size)
     try:
@@ -112,34 +105,3 @@ def _require_torque_motors(model: mujoco.MjModel, joints: int, name: str) -> Non
                 f"robot.model={name}: actuator {i} is not a torque motor of joint {i}; the first {joints} actuators "
                 "must be <motor> elements of the arm's joints, in order"
             )
-
-
-def loop_settings(
-    safety: SafetyConfig, box: WorkspaceBox, action: ActionSpec, control_hz: float, force_budget_n: float
-) -> LoopSettings:
-    """A config's limits, for a task with actions of this size that presses no harder."""
-    s = safety
-    return LoopSettings(
-        control_hz,
-        box,
-        action.step_m * STEP_MARGIN,
-        action.step_rad * STEP_MARGIN,
-        s.joint_margin_rad,
-        MotionLimits(
-            s.max_speed_m_s,
-            s.max_acceleration_m_s2,
-            s.max_acceleration_m_s2 / JERK_S,
-            s.max_rotation_rad_s,
-            s.max_rotation_acceleration_rad_s2,
-            s.max_rotation_acceleration_rad_s2 / JERK_S,
-        ),
-        ImpedanceGains(
-            s.stiffness_n_m,
-            s.rotational_stiffness_nm_rad,
-            s.clip_m,
-            s.clip_rad,
-            s.damping_ns_m,
-            s.rotational_damping_nms_rad,
-            force_budget_n,
-        ),
-    )

@@ -15,25 +15,22 @@ import yaml
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from controllers.build import LoopSettings, build_loop
-from controllers.impedance import ImpedanceGains
+from controllers.build import build_loop
 from controllers.kinematics import ArmModel
 from controllers.limits import WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import frozen
-from controllers.reference import MotionLimits
 from robot_rl.cell.motors import SimMotors
 from robot_rl.cell.server import OWN_PARTS, CellServer
 from robot_rl.cell.trace import Trace
 from robot_rl.clock import Clock, MonotonicClock
-from robot_rl.config import Config, RobotConfig, SafetyConfig
+from robot_rl.config import Config, RobotConfig, SafetyConfig, TaskConfig
 from robot_rl.errors import ConfigError
+from robot_rl.loop_settings import loop_settings
 from robot_rl.operator import MOVING, State
 from robot_rl.processes import TIED
 from robot_rl.validate import validate
 
-JERK_S = 0.025
-"""Time in which the reference may reach its full acceleration."""
 STILL_TICKS, REST_S = 25, 3.0
 """Periods at rest before the process ends, and the longest wait for them."""
 TIDY_S = 10.0
@@ -55,6 +52,8 @@ class CellConfig:
     """Largest distance, per axis, of a target from the measured pose."""
     step_rad: float = 0.12
     safety: SafetyConfig = field(default_factory=SafetyConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
+    """Its force budget and the force at which the arm stops are used."""
     trace: str = ""
     """File for what the loop did, period by period; empty: none."""
     trace_s: float = 60.0
@@ -69,7 +68,7 @@ def load(arguments: list[str]) -> CellConfig:
     except (OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(f"{' '.join(arguments)}: {str(error).strip().partition(chr(10))[0]}") from error
     assert isinstance(config, CellConfig)
-    validate(Config(robot=config.robot, safety=config.safety))
+    validate(Config(robot=config.robot, safety=config.safety, task=config.task))
     for name, most in (("step_m", 0.5), ("step_rad", math.pi), ("trace_s", 86400.0)):
         if not 0.0 < getattr(config, name) <= most:
             raise ConfigError(f"{name}={getattr(config, name)} is out of range; allowed: above 0, at most {most:g}")
@@ -87,32 +86,11 @@ def build(config: CellConfig, clock: Clock) -> CellServer:
     except ValueError as error:
         raise ConfigError(f"robot.model={name}, low_m={config.low_m}, high_m={config.high_m}: {error}") from error
     model = ArmModel(spec.compile(), len(q_rad))
-    loop = build_loop(model, limits, loop_settings(config, box), q_rad)
+    settings = loop_settings(config.safety, config.task, hz, box, config.step_m, config.step_rad)
+    loop = build_loop(model, limits, settings, q_rad)
     motors = SimMotors(spec.compile(), model.joints, q_rad, 1.0 / hz)
     fence = time.monotonic_ns() // 1000  # above every number of a process before this one
     return CellServer(Path(config.socket), motors, model, loop, clock, hz, fence)
-
-
-def loop_settings(config: CellConfig, box: WorkspaceBox) -> LoopSettings:
-    """The limits of an arm loop."""
-    s, acceleration, turning = (
-        config.safety,
-        config.safety.max_acceleration_m_s2,
-        config.safety.max_rotation_acceleration_rad_s2,
-    )
-    motion = MotionLimits(
-        s.max_speed_m_s, acceleration, acceleration / JERK_S, s.max_rotation_rad_s, turning, turning / JERK_S
-    )
-    gains = ImpedanceGains(
-        s.stiffness_n_m,
-        s.rotational_stiffness_nm_rad,
-        s.clip_m,
-        s.clip_rad,
-        s.damping_ns_m,
-        s.rotational_damping_nms_rad,
-        s.force_limit_n,
-    )
-    return LoopSettings(config.robot.control_hz, box, config.step_m, config.step_rad, s.joint_margin_rad, motion, gains)
 
 
 def run(config: CellConfig) -> None:

@@ -3,7 +3,7 @@ import logging
 import numpy as np
 import pytest
 
-from controllers.build import build_loop
+from controllers.build import LoopSettings, build_loop
 from controllers.limits import WorkspaceBox
 from controllers.models import arm_limits, home_q
 from controllers.records import PoseCommand
@@ -11,12 +11,17 @@ from robot_rl.clock import ManualClock
 from robot_rl.compose import load_config
 from robot_rl.errors import HeldError
 from robot_rl.guard import Guard
-from robot_rl.make import loop_settings, make_env
+from robot_rl.loop_settings import loop_settings
+from robot_rl.make import make_env
 from robot_rl.operator import Pilot, State
-from robot_rl.specs import ActionSpec
 from tests.controllers.parts import arm_model, state_at
 
 HZ = 500.0
+
+
+def settings_of(box: WorkspaceBox) -> LoopSettings:
+    config = load_config([])
+    return loop_settings(config.safety, config.task, HZ, box, 0.02, 0.1)
 
 
 class Cell:
@@ -26,10 +31,8 @@ class Cell:
         self.own, self.clock, self.q = arm_model(), ManualClock(), home_q("panda")
         self.own.update(self.q, 0 * self.q)
         here = self.own.tcp().position_m
-        action = ActionSpec(("x", "y", "z"), step_m=0.02, step_rad=0.1, gripper=False)
-        box = WorkspaceBox(here - 0.2, here + 0.2)
-        settings = loop_settings(load_config([]).safety, box, action, HZ, 40.0)
-        self.loop = build_loop(self.own, arm_limits("panda"), settings, self.q)
+        self.settings = settings_of(WorkspaceBox(here - 0.2, here + 0.2))
+        self.loop = build_loop(self.own, arm_limits("panda"), self.settings, self.q)
         self.guard = Guard(self.loop, self.clock, HZ, hardware=False)
         self.guard.supervisor.watch("actor", "actor", 0.1)
         self.pilot = Pilot(self.guard.authority, self.clock, "actor", simulated=True)
@@ -73,18 +76,7 @@ def test_before_anybody_has_the_lease_every_command_is_refused(cell: Cell) -> No
 
 def test_a_loop_without_a_guard_takes_no_command_at_all() -> None:
     cell = Cell()
-    bare = build_loop(
-        cell.own,
-        arm_limits("panda"),
-        loop_settings(
-            load_config([]).safety,
-            WorkspaceBox(np.full(3, -1.0), np.full(3, 1.0)),
-            ActionSpec(("x",), 0.1, 0.1, False),
-            HZ,
-            40.0,
-        ),
-        cell.q,
-    )
+    bare = build_loop(cell.own, arm_limits("panda"), cell.settings, cell.q)
     assert bare.command(PoseCommand(cell.own.tcp(), 1), state_at(cell.own.tcp()), 0.0, 0.0).refused
 
 

@@ -310,7 +310,7 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     [
         ([], "socket"),
         (["socket=/nowhere/at/all"], "/nowhere/at/all"),
-        (["socket=s", "safety.clip_m=0.05"], "force_limit_n"),
+        (["socket=s", "safety.clip_m=0.05"], "force_budget_n"),
         (["socket=s", "robot.control_hz=50"], "control_hz=50"),
         (["socket=s", "robot.model=pandda"], "panda"),
         (["socket=s", "speed=1"], "speed"),
