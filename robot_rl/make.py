@@ -14,6 +14,7 @@ from robot_rl.drivers.sim_window import SimWindow
 from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.env import RobotEnv, layout
 from robot_rl.errors import ConfigError
+from robot_rl.loop_settings import loop_settings
 from robot_rl.operator import Pilot
 from robot_rl.specs import Layout
 from robot_rl.tasks import make_task
