@@ -1,4 +1,5 @@
 import itertools
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -18,6 +19,7 @@ from robot_rl.expert import Expert
 from robot_rl.make import make_env
 from robot_rl.types import Source
 
+ROOT = Path(__file__).parents[2]
 TASKS = ("reach", "peg_insertion", "pick_cube")
 
 
@@ -162,19 +164,21 @@ def test_replaying_the_executed_actions_repeats_the_motion_exactly() -> None:
     assert np.abs(np.stack(replayed) - episode.observations[1:]).max() < 1e-4
 
 
-def test_the_arm_commands_are_sent_from_one_place_only() -> None:
-    """The gate has one customer: nothing but the environment calls `Arm.command`."""
-    import subprocess
-    from pathlib import Path
-
-    root = Path(__file__).parents[2]
-    found = subprocess.run(
-        ["grep", "-rnE", r"arm\.command\(|PoseCommand\(", "--include=*.py", "robot_rl", "sim2real", "web_ui"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
-    assert len(found) == 2 and all(line.startswith("robot_rl/env.py") for line in found)
+@pytest.mark.parametrize(
+    ("words", "places"),
+    [
+        ("arm.command(", ["robot_rl/env.py"]),
+        ("PoseCommand(", ["robot_rl/cell/codec.py", "robot_rl/env.py"]),
+        ("loop.command(", ["robot_rl/cell/server.py", "robot_rl/drivers/sim.py"]),
+        ("loop.tick(", ["robot_rl/cell/server.py", "robot_rl/drivers/sim_world.py"]),
+    ],
+)
+def test_commands_are_made_in_one_place_and_judged_where_an_arm_s_loop_runs(words: str, places: list[str]) -> None:
+    """The gate has one customer. (A command from another process is unpacked in `cell/codec.py`.)"""
+    rooms = ("robot_rl", "sim2real", "web_ui")
+    files = (path for room in rooms for path in (ROOT / room).rglob("*.py") if "drills" not in path.parts)
+    found = sorted(str(path.relative_to(ROOT)) for path in files if words in path.read_text())
+    assert found == places
 
 
 def test_every_torque_that_reaches_a_motor_comes_from_the_loop_one_for_each_step_of_physics(
