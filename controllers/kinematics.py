@@ -6,6 +6,10 @@ import numpy as np
 from controllers.pose import Array, Pose, frozen, quat_conj, quat_mul, quat_to_rotvec
 
 
+DAMPING = 1e-4
+"""Of the inverse of the Jacobian, whose singular values are near 1 (m and rad) where an arm works well."""
+
+
 class ArmModel:
     """MuJoCo's rigid-body functions for the first `joints` degrees of freedom of `model`.
 
@@ -17,15 +21,19 @@ class ArmModel:
         self.model = model
         self._data = mujoco.MjData(model)
         self._site = model.site(site).id
+        self.tool_body = int(model.site_bodyid[self._site])
+        """The body that carries the tool point."""
         self._jac = np.zeros((6, model.nv))
         self._bias = np.zeros(model.nv)
         self._quat = np.zeros(4)
+        self._inverse: Array | None = None
 
     def update(self, q_rad: Array, dq_rad_s: Array) -> None:
         """Take new joint readings, each (n,)."""
         data = self._data
         data.qpos[: self.joints] = q_rad
         data.qvel[: self.joints] = dq_rad_s
+        self._inverse = None
         mujoco.mj_kinematics(self.model, data)
         mujoco.mj_comPos(self.model, data)
         mujoco.mj_comVel(self.model, data)
@@ -35,6 +43,20 @@ class ArmModel:
     def jacobian(self) -> Array:
         """(6, n) rows linear then angular, base frame. Valid until the next `update`."""
         return self._jac[:, : self.joints]
+
+    @property
+    def inverse(self) -> Array:
+        """(n, 6) damped least-squares inverse of the Jacobian (Wampler 1986). Valid until the next `update`."""
+        if self._inverse is None:
+            jac = self.jacobian
+            self._inverse = np.linalg.solve(jac @ jac.T + DAMPING * np.eye(6), jac).T
+        return self._inverse
+
+    def joint_step(self, start: Pose, end: Pose) -> Array:
+        """(n,) rad: the joint motion, to first order, that takes the tool from one pose to the other."""
+        turn = quat_to_rotvec(quat_mul(end.quat_wxyz, quat_conj(start.quat_wxyz)))
+        step: Array = self.inverse @ np.concatenate((end.position_m - start.position_m, turn))
+        return step
 
     def bias_nm(self) -> Array:
         """(n,) gravity, Coriolis and centrifugal torques."""
