@@ -41,7 +41,8 @@ class LoopSettings:
 
 
 def build_loop(model: ArmModel, limits: ArmLimits, settings: LoopSettings, posture_rad: Array) -> ArmLoop:
-    """A loop that stands still at `posture_rad` (n,), to which the spare joints return.
+    """A loop that stands still at `posture_rad` (n,), to which the spare joints return. The accelerations of the
+    reference are what the joints can follow there.
 
     Nobody may command it before its gate's `permit` is set. Raises ValueError where the settings cannot be kept.
     """
@@ -52,12 +53,13 @@ def build_loop(model: ArmModel, limits: ArmLimits, settings: LoopSettings, postu
         PoseStep(s.step_m, s.step_rad),
         JointMargin(model, limits.q_min_rad, limits.q_max_rad, s.joint_margin_rad),
     )
+    joints = JointMotion(limits, s.joint_margin_rad, s.joint_share)
     return ArmLoop(
         model,
         Gate(s.box, limit_list, (Singularity(model), Clearance(model, posture_rad, s.scene))),
-        ReferenceMotion(s.motion, period_s, model.tcp()),
+        ReferenceMotion(s.motion.for_joints(joints.room(model, posture_rad)), period_s, model.tcp()),
         CartesianImpedance(model, s.gains, limits, posture_rad, period_s),
-        JointMotion(limits, s.joint_margin_rad, s.joint_share),
+        joints,
         Readings(limits, period_s),
         ForceMonitor(s.contact_n, s.stop_n),
         period_s,

@@ -88,7 +88,7 @@ class Gate:
             return "age", f"{age_s:.6g} s; allowed: 0 s or more, below its validity of {valid_s:g} s"
         if not (_finite(state.tcp) and np.isfinite(state.q_rad).all()):
             return "state_unknown", (
-                f"tool at {state.tcp.position_m.tolist()} m, joints at {state.q_rad.tolist()} rad; allowed: finite numbers"
+                f"tool at {state.tcp.position_m.tolist()} m, joints at {state.q_rad.tolist()} rad; allowed: finite"
             )
         return "", ""
 
@@ -106,7 +106,8 @@ class Gate:
         excused = outside and self._box.apply(state.tcp, state) is not state.tcp  # on its way back in
         if not _finite(target) or (outside and not excused):
             place = target.position_m.tolist()
-            why = f"target {place} m after all limits; allowed: {self._box.low_m.tolist()} to {self._box.high_m.tolist()} m"
+            low, high = self._box.low_m.tolist(), self._box.high_m.tolist()
+            why = f"target {place} m after all limits; allowed: {low} to {high} m"
             return self._refused(state, (*reasons, "final_check"), why)
         self._last_sequence = sequence
         return self._slowed(target, state, reasons)

@@ -1,4 +1,4 @@
-"""What a planned motion of the tool asks of the joints, against what they can do where they are.
+"""What motion of the tool asks of the joints, against what they can do where they are.
 
 Speed shrinks towards the end of a joint's range, so that the joint can always stop before its margin:
 dq <= sqrt(2 ddq_max (q_max - margin - q)), the border of what is viable under bounded acceleration (Del Prete 2018).
@@ -16,50 +16,58 @@ from controllers.pose import Array
 CREEP_RAD_S = 0.05
 """Speed left to a joint at its margin, where the gate no longer lets it go deeper: it must be able to turn round."""
 NAMES = ("joint_speed", "joint_acceleration", "joint_jerk")
+KEPT = 0.8
+"""Share of what the joints can do that moving has in any case, before turning."""
+LEAST = 1e-9
+"""Added to a load, to divide by it."""
 
 
 @dataclass(frozen=True, slots=True)
 class JointRoom:
-    """What the joints can do at one reading."""
+    """What the joints can do at one reading. The Jacobian is taken to stay."""
 
     inverse: Array
     """(n, 6) from motion of the tool to that of the joints"""
-    low: Array
-    """(3, n) lowest speed, acceleration and jerk, rad and s"""
-    high: Array
+    low_rad_s: Array
+    """(n,) lowest speed, negative"""
+    high_rad_s: Array
+    most: Array
+    """(2, n) largest acceleration and jerk"""
 
-    def loads(self, low: Array, high: Array) -> Array:
-        """(2, 3, n): how much of what each joint may do, in speed, acceleration and jerk, the tool's moving and its
-        turning can ask for, when each axis stays between `low` and `high` (3, 6) in m and rad. Their sum above 1 is too
-        much. It is a bound, reached when all axes are at their worst together; the Jacobian is taken to stay."""
-        loads = np.empty((2, *self.low.shape))
-        for part, axes in enumerate((slice(0, 3), slice(3, 6))):
-            up = np.maximum(self.inverse[:, axes], 0.0).T
-            down = np.minimum(self.inverse[:, axes], 0.0).T
-            most = high[:, axes] @ up + low[:, axes] @ down
-            least = low[:, axes] @ up + high[:, axes] @ down
-            np.maximum(most / self.high, least / self.low, out=loads[part])
-        return loads
+    def shares(self, rows: Array) -> Array:
+        """(2, 2): shares of acceleration and of jerk (rows), for moving and for turning (columns), with which the
+        joints can follow the tool whatever its axes do together. `rows` (2, 6) are its limits, m and rad per axis.
+
+        Moving may have what turning leaves, and `KEPT` in any case; turning has the rest.
+        """
+        loads = np.abs(self.inverse.T) * rows[:, :, None]
+        moves, turns = (loads.reshape(2, 2, 3, -1).sum(axis=2) / self.most[:, None] + LEAST).swapaxes(0, 1)
+        move = np.minimum(1.0, (np.maximum(KEPT, 1.0 - turns) / moves).min(axis=1))
+        turn = np.minimum(1.0, ((1.0 - move[:, None] * moves) / turns).min(axis=1))
+        return np.stack((move, turn), axis=1)
+
+    def speed_share(self, low: Array, high: Array) -> float:
+        """Share, at most 1, with which the joints can follow a tool whose speeds stay between `low` and `high` (6,)."""
+        up, down = np.maximum(self.inverse, 0.0), np.minimum(self.inverse, 0.0)
+        most, least = up @ high + down @ low, up @ low + down @ high
+        return float(1.0 / max(1.0, (most / self.high_rad_s).max(), (least / self.low_rad_s).max()))
 
 
 class JointMotion:
-    """The joints' limits of one arm, of which a plan may use `share`: the rest is for how the Jacobian changes on the
-    way, and for what the impedance adds."""
+    """The joints' limits of one arm, of which motion may use `share`: the rest is for how the Jacobian changes on the
+    way."""
 
     def __init__(self, limits: ArmLimits, margin_rad: float, share: float = 0.8) -> None:
         """Raises ValueError unless 0 < share <= 1."""
         if not 0.0 < share <= 1.0:
             raise ValueError(f"share of the joint limits {share}: allowed above 0, at most 1")
         self._limits, self._margin, self._share = limits, margin_rad, share
-        self._high = share * np.array([limits.dq_max_rad_s, limits.ddq_max_rad_s2, limits.dddq_max_rad_s3])
+        self._most = share * np.array([limits.ddq_max_rad_s2, limits.dddq_max_rad_s3])
 
     def room(self, model: ArmModel, q_rad: Array) -> JointRoom:
         """At joints `q_rad` (n,), which the model has been given."""
-        low, high = -self._high, self._high.copy()
-        low[0], high[0] = self.speeds_rad_s(q_rad)
-        low[0] *= self._share
-        high[0] *= self._share
-        return JointRoom(model.inverse, low, high)
+        low, high = self.speeds_rad_s(q_rad)
+        return JointRoom(model.inverse, self._share * low, self._share * high, self._most)
 
     def speeds_rad_s(self, q_rad: Array) -> tuple[Array, Array]:
         """Lowest (negative) and highest speed, (n,) each, that the joints may have at `q_rad` (n,)."""

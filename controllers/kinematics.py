@@ -5,7 +5,6 @@ import numpy as np
 
 from controllers.pose import Array, Pose, frozen, quat_conj, quat_mul, quat_to_rotvec
 
-
 DAMPING = 1e-4
 """Of the inverse of the Jacobian, whose singular values are near 1 (m and rad) where an arm works well."""
 

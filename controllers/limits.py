@@ -52,7 +52,7 @@ class WorkspaceBox:
 
 @dataclass(frozen=True, slots=True)
 class HalfSpace:
-    """The points x of the base frame with `normal @ x >= offset_m`. Raises ValueError unless the normal has length 1."""
+    """The points x of the base frame with `normal @ x >= offset_m`. ValueError unless the normal has length 1."""
 
     normal: Array
     """(3,) unit, towards the side where the arm may be"""

@@ -1,8 +1,9 @@
 """The moving reference: from where the arm is to where it may go, within speed, acceleration and jerk."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from ruckig import (
     ControlInterface,
     InputParameter,
@@ -20,10 +21,10 @@ from controllers.turning import angular_acceleration, angular_velocity
 
 TURN_SHARE = 0.95
 """Of the limits of turning: what is left makes up for the curvature of turns, within one step of the gate."""
-KEPT = np.array([0.75, 0.25]).reshape(2, 1, 1)
-"""Shares of what the joints can do that moving and turning have in any case."""
-LEAST = 1e-9
-"""A load below it is none."""
+STRAIGHT = 1e-10
+"""m and rad: a plan that leaves the way between start and target by less is straight, but for rounding."""
+SAID = 0.5
+"""Share of acceleration or jerk below which a cut is said: smaller ones come with every change of posture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,17 @@ class MotionLimits:
         moves = (self.speed_m_s, self.acceleration_m_s2, self.jerk_m_s3)
         return np.array([[move] * 3 + [turn] * 3 for move, turn in zip(moves, turns, strict=True)])
 
+    def for_joints(self, joints: JointRoom) -> "MotionLimits":
+        """These limits, or lower accelerations and jerks that the joints can follow whatever the axes do together."""
+        (move, turn), (jolt, twist) = joints.shares(self.rows()[1:]).tolist()
+        return replace(
+            self,
+            acceleration_m_s2=self.acceleration_m_s2 * move,
+            jerk_m_s3=self.jerk_m_s3 * jolt,
+            rotation_acceleration_rad_s2=self.rotation_acceleration_rad_s2 * turn,
+            rotation_jerk_rad_s3=self.rotation_jerk_rad_s3 * twist,
+        )
+
     def stop(self, speed_m_s: float) -> tuple[float, float]:
         """Time in s and way in m of a stop from a steady speed along one axis."""
         return _stop(self.rows(), [speed_m_s, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0] * 6)
@@ -65,7 +77,7 @@ class ReferenceMotion:
         self._in, self._out, self._plan = InputParameter(6), OutputParameter(6), Trajectory(6)
         # Axes on their own: keeping them in step fails numerically for moves of micrometres.
         self._in.synchronization = Synchronization.No
-        self._full = limits.rows()
+        self.limits, self._full = limits, limits.rows()
         self.lost = 0
         """Targets given up because no motion to them was found."""
         self.reset(start)
@@ -98,8 +110,9 @@ class ReferenceMotion:
     def aim(self, target: Pose, speed: float = 1.0, joints: JointRoom | None = None) -> tuple[str, ...]:
         """Head for `target` from the present motion, with this share of the usual speed.
 
-        With `joints`, a plan that asks too much of them is made slower; the answer names what was too much (`NAMES`).
-        Motion that is already under way, and too much, is first braked down by the plan.
+        With `joints`, accelerations and jerks are what these can follow whatever the axes do together, and the speed is
+        what they can follow on the way planned. The answer names what was cut: `joint_speed`, and `joint_acceleration`
+        or `joint_jerk` where less than `SAID` is left.
         """
         self._lay_anchor()
         turn = quat_to_rotvec(quat_mul(target.quat_wxyz, quat_conj(self._anchor)))
@@ -107,25 +120,53 @@ class ReferenceMotion:
         self._in.target_position = [*target.position_m, *turn]
         self._braking = False
         rows = self._full * [[speed], [1.0], [1.0]]
+        names = () if joints is None else self._soften(rows, joints)
         self._limit(rows)
-        return () if joints is None else self._soften(rows, joints)
+        return names
 
     def _soften(self, rows: Array, joints: JointRoom) -> tuple[str, ...]:
-        """Lower the limits of moving and of turning to what the joints can follow, if all axes peak together.
+        """Lower `rows` in place; names of what was cut."""
+        shares = joints.shares(rows[1:])
+        rows[1:] *= np.repeat(shares, 3, axis=1)
+        before = self._rows[1:]
+        lowered: NDArray[np.bool_] = (rows[1:] < before).any(axis=0)
+        self._calculate(rows)
+        if lowered.any():
+            late = lowered & self._overshoots()
+            if late.any():
+                rows[1:, late] = before[:, late]
+                self._calculate(rows)
+        share = joints.speed_share(*self._speeds(rows))
+        rows[0] *= share
+        cut = (share < 1.0, *(shares.min(axis=1) < SAID))
+        return tuple(name for name, did in zip(NAMES, cut, strict=True) if did)
 
-        Each may have what the other leaves, and has its part of `KEPT` in any case: small turns that only put an
-        orientation right would otherwise slow every move down.
+    def _overshoots(self) -> NDArray[np.bool_]:
+        """(6,) True for axes whose plan does not go straight from start to target.
+
+        With the limits in force an axis can stop where it was last sent to. Lowered in full speed they would carry it
+        on, out of the box perhaps: it keeps them until a plan with the lower ones goes straight.
         """
-        low, high = self._extremes()
-        loads = joints.loads(low, high)
-        too_much = ~(loads.sum(axis=0) <= 1.0)
-        if not too_much.any():
-            return ()
-        share = np.maximum(KEPT, 1.0 - loads[::-1]) / np.maximum(loads, LEAST)
-        share = np.where(too_much, share, 1.0).min(axis=2).T  # speed, acceleration and jerk, of moving and of turning
-        peaks = np.maximum(high, -low).reshape(3, 2, 3).max(axis=2)
-        self._limit(np.minimum(rows, np.repeat(np.where(share < 1.0, share * peaks, np.inf), 3, axis=1)))
-        return tuple(name for name, did in zip(NAMES, too_much.any(axis=1), strict=True) if did)
+        reach = np.array([(bound.min, bound.max) for bound in self._plan.position_extrema]).T
+        ends = np.array([self._in.current_position, self._in.target_position])
+        beyond: NDArray[np.bool_] = (reach[0] < ends.min(axis=0) - STRAIGHT) | (reach[1] > ends.max(axis=0) + STRAIGHT)
+        return beyond
+
+    def _speeds(self, rows: Array) -> tuple[Array, Array]:
+        """Lowest and highest velocity (6,) of the plan."""
+        start, change = np.array(self._in.current_velocity), np.array(self._in.current_acceleration)
+        turned = start + change * np.abs(change) / (2.0 * rows[2])  # where an acceleration runs out
+        corners = np.array([profile.v for profile in self._plan.profiles[0]])
+        least, most = np.minimum(start, turned), np.maximum(start, turned)
+        return np.minimum(least, corners.min(axis=1)), np.maximum(most, corners.max(axis=1))
+
+    def _calculate(self, rows: Array) -> None:
+        """Plan within `rows`; where there is no plan the last one stands in, and `tick` finds out."""
+        self._limit(rows)
+        try:
+            self._planner.calculate(self._in, self._plan)
+        except (RuckigError, ValueError):  # its binding has no name for some results, and raises ValueError
+            return
 
     def brake(self) -> None:
         """Decelerate to rest wherever that is, within the limits that were last in force."""
@@ -137,8 +178,7 @@ class ReferenceMotion:
 
     def stopping(self) -> tuple[float, float]:
         """Time in s and way in m that a stop from the present motion takes, within the limits last in force."""
-        rows = np.array([self._in.max_velocity, self._in.max_acceleration, self._in.max_jerk])
-        return _stop(rows, self._in.current_velocity, self._in.current_acceleration)
+        return _stop(self._rows, self._in.current_velocity, self._in.current_acceleration)
 
     def tick(self) -> Reference:
         """One period further. When no motion to the target is found the arm brakes, and `lost` counts it."""
@@ -158,28 +198,8 @@ class ReferenceMotion:
         return self._now
 
     def _limit(self, rows: Array) -> None:
+        self._rows = rows
         self._in.max_velocity, self._in.max_acceleration, self._in.max_jerk = rows.tolist()
-
-    def _extremes(self) -> tuple[Array, Array]:
-        """Lowest and highest velocity, acceleration and jerk (3, 6) of the plan; zero where there is no plan."""
-        try:
-            self._planner.calculate(self._in, self._plan)
-        except (RuckigError, ValueError):  # its binding has no name for some results, and raises ValueError
-            return np.zeros((3, 6)), np.zeros((3, 6))
-        pieces = np.array([(*p.brake.t, *p.t, *p.brake.j, *p.j) for p in self._plan.profiles[0]])
-        lengths, jerks = pieces[:, :9], pieces[:, 9:]
-        first, velocity = np.array(self._in.current_acceleration), np.array(self._in.current_velocity)
-        course = np.empty((3, 6, 19))
-        course[1, :, 0], course[0, :, 0] = first, velocity
-        course[1, :, 1:10] = first[:, None] + (lengths * jerks).cumsum(axis=1)
-        before, after = course[1, :, :9], course[1, :, 1:10]
-        course[0, :, 1:10] = velocity[:, None] + (0.5 * lengths * (before + after)).cumsum(axis=1)
-        # Where an acceleration crosses zero within a piece, the velocity is beyond those of both its ends.
-        crossing = before * after < 0.0
-        turned = course[0, :, :9] - np.where(crossing, 0.5 * before**2 / np.where(crossing, jerks, 1.0), 0.0)
-        course[0, :, 10:], course[1, :, 10:] = turned, 0.0
-        course[2, :, 10:], course[2, :, :10] = np.where(lengths > 0.0, jerks, 0.0), 0.0
-        return course.min(axis=2), course.max(axis=2)
 
     def _lay_anchor(self) -> None:
         """Express the present turn as zero, with the angular velocity and acceleration that it has."""

@@ -71,8 +71,9 @@ class Clearance:
     falls from 1 to 0, judged where the joints will be at the target; a step that does not shorten it is free.
 
     Itself: pairs of the model's collision geometry, by MuJoCo, but for neighbours, parts that no joint of the arm moves
-    against each other, and pairs within `SELF_SLOW_M` at `home_q_rad`. The shortest distance counts. Scene: half-spaces,
-    against the links only; the tool is there to touch, and its own limit is the workspace. Each pair counts.
+    against each other, and pairs within `SELF_SLOW_M` at `home_q_rad`. The shortest distance counts. Scene:
+    half-spaces, against the links only; the tool is there to touch, and its own limit is the workspace. Each pair
+    counts.
     """
 
     name = "clearance"

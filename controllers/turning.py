@@ -26,9 +26,7 @@ def angular_acceleration(r: Three, dr: Three, ddr: Three) -> list[float]:
     along = r[0] * dr[0] + r[1] * dr[1] + r[2] * dr[2]
     once, other = _cross(r, dr), _cross(r, ddr)
     twice, over, bent = _cross(r, once), _cross(r, other), _cross(dr, once)
-    return [
-        ddr[i] + b * other[i] + c * (over[i] + bent[i]) + along * (db * once[i] + dc * twice[i]) for i in range(3)
-    ]
+    return [ddr[i] + b * other[i] + c * (over[i] + bent[i]) + along * (db * once[i] + dc * twice[i]) for i in range(3)]
 
 
 def _factors(r: Three) -> tuple[float, float, float, float]:
