@@ -46,10 +46,11 @@ class ArmModel:
     @property
     def inverse(self) -> Array:
         """(n, 6) damped least-squares inverse of the Jacobian (Wampler 1986). Valid until the next `update`."""
-        if self._inverse is None:
+        inverse = self._inverse
+        if inverse is None:
             jac = self.jacobian
-            self._inverse = np.linalg.solve(jac @ jac.T + DAMPING * np.eye(6), jac).T
-        return self._inverse
+            inverse = self._inverse = np.asarray(np.linalg.solve(jac @ jac.T + DAMPING * np.eye(6), jac).T, np.float64)
+        return inverse
 
     def joint_step(self, start: Pose, end: Pose) -> Array:
         """(n,) rad: the joint motion, to first order, that takes the tool from one pose to the other."""

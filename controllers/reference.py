@@ -129,7 +129,7 @@ class ReferenceMotion:
         shares = joints.shares(rows[1:])
         rows[1:] *= np.repeat(shares, 3, axis=1)
         before = self._rows[1:]
-        lowered: NDArray[np.bool_] = (rows[1:] < before).any(axis=0)
+        lowered = np.logical_or(*(rows[1:] < before))
         self._calculate(rows)
         if lowered.any():
             late = lowered & self._overshoots()

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from controllers.kinematics import ArmModel
 from controllers.limits import HalfSpace
@@ -146,7 +147,7 @@ class _Shape:
     """How far primitives reach from their centres: support functions of sphere, capsule, cylinder and box.
     Anything else is taken for its bounding sphere."""
 
-    def __init__(self, model: mujoco.MjModel, geoms: Array) -> None:
+    def __init__(self, model: mujoco.MjModel, geoms: NDArray[np.intp]) -> None:
         kinds, sizes = model.geom_type[geoms], model.geom_size[geoms]
         kind = mujoco.mjtGeom
         self._round, self._box, self._disc = (np.zeros((len(geoms), n)) for n in (1, 3, 1))

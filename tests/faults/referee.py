@@ -239,10 +239,10 @@ class Referee:
         tool = np.array([sample.tool_m for sample in self.samples[last:stop]])
         turns = _turns_rad(np.array([sample.reference_quat for sample in self.samples[last - 2 : stop]])) / dt
         tool_m, tool_rad = self._softer(self.samples[last])
-        seconds, metres = _stop(rate[1], (rate[1] - rate[0]) / dt, tool_m, dt)
+        seconds, metres = _stop(rate[1], (rate[1] - rate[0]) / dt, tool_m, dt, p.tool_m[1])
         # Turning is known as the mean of each period: by now it may have grown by what the jerk allows.
         slope = np.linalg.norm(turns[1] - turns[0]) / dt + np.sqrt(3.0) * p.tool_rad[2] * dt
-        turn_s, _ = _stop(np.linalg.norm(turns[1]) + slope * dt, slope, tool_rad, dt)
+        turn_s, _ = _stop(np.linalg.norm(turns[1]) + slope * dt, slope, tool_rad, dt, p.tool_rad[1])
         return (
             np.abs(rate[2 + _ticks(seconds, dt) :]).max(initial=0.0),
             np.linalg.norm(turns[2 + _ticks(turn_s, dt) :], axis=1).max(initial=0.0),
@@ -269,11 +269,14 @@ def _ticks(seconds: float, dt: float) -> int:
     return int(np.ceil(seconds / dt)) if np.isfinite(seconds) else 0
 
 
-def _stop(rate: Floats, slope: Floats, limits: tuple[float, float, float], dt: float) -> tuple[float, Floats]:
+def _stop(
+    rate: Floats, slope: Floats, limits: tuple[float, float, float], dt: float, steepest: float
+) -> tuple[float, Floats]:
     """Longest time, and distance per axis, of the quickest stop within acceleration and jerk: first the present
-    acceleration is taken back, then a symmetric S. `slope` is the mean of the last period, half a period old."""
+    acceleration, at most `steepest`, is taken back, then a symmetric S. `slope` is the mean of the last period, half a
+    period old."""
     _, acceleration, jerk = limits
-    back_s = np.minimum(np.abs(slope) + jerk * dt / 2, acceleration) / jerk
+    back_s = np.minimum(np.abs(slope) + jerk * dt / 2, steepest) / jerk
     peak = np.abs(rate) + jerk * back_s**2 / 2
     short, long = 2 * np.sqrt(peak / jerk), peak / acceleration + acceleration / jerk
     brake_s = np.where(peak * jerk >= acceleration**2, long, short)

@@ -1,9 +1,8 @@
 """What the vendors allow, typed from their documents a second time, for the referee alone.
 
 Franka: Franka Control Interface documentation, "Robot and interface specifications" (joint and Cartesian limits,
-rotatum; the FR3's curves as in libfranka's
-rate_limiting.h). Universal Robots: UR5e user manual, technical data (joint range, 180 deg/s); support article "Max. joint
-torques"; no limit of acceleration, jerk or tool motion is published.
+rotatum; the FR3's curves as in libfranka, rate_limiting.h). Universal Robots: UR5e user manual, technical data (joint
+range, 180 deg/s); support article "Max. joint torques"; no limit of acceleration, jerk or tool motion is published.
 """
 
 from dataclasses import dataclass
