@@ -7,12 +7,13 @@ sender puts into a command is raised.
 Not a certified safety function: the robot's own rated functions and the emergency stop are.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from controllers.limits import Limit, WorkspaceBox
-from controllers.pose import Array, Pose, frozen
+from controllers.pose import Array, Pose, frozen, length
 from controllers.records import ArmState, PoseCommand, Verdict
 from controllers.slowdowns import Slowdown
 
@@ -68,10 +69,10 @@ class Gate:
         """The first rule that the command breaks, and how; empty when there is none."""
         if asked is None:
             return "shape", "target: not 3 and 4 real numbers in arrays; allowed: position (3,) in m, quaternion (4,)"
-        length = _length(asked.quat_wxyz)
-        if not (_finite(asked) and abs(length - 1.0) < UNIT_TOLERANCE):
+        size = length(asked.quat_wxyz)
+        if not (_finite(asked) and abs(size - 1.0) < UNIT_TOLERANCE):
             return "not_finite_or_not_unit", (
-                f"target: position {asked.position_m.tolist()} m, quaternion of length {length:.6g}; "
+                f"target: position {asked.position_m.tolist()} m, quaternion of length {size:.6g}; "
                 f"allowed: finite, and 1 within {UNIT_TOLERANCE:g}"
             )
         if not (_whole(command.sequence) and self._last_sequence < command.sequence <= MAX_SEQUENCE):
@@ -86,16 +87,16 @@ class Gate:
             return "validity", f"{_shown(command.valid_for_s)} s; allowed: above 0, at most {MAX_VALIDITY_S:g} s"
         if not 0.0 <= age_s < valid_s:
             return "age", f"{age_s:.6g} s; allowed: 0 s or more, below its validity of {valid_s:g} s"
-        if not (_finite(state.tcp) and np.isfinite(state.q_rad).all()):
+        if not (_finite(state.tcp) and _all_finite(state.q_rad)):
             return "state_unknown", (
                 f"tool at {state.tcp.position_m.tolist()} m, joints at {state.q_rad.tolist()} rad; allowed: finite"
             )
         return "", ""
 
     def _limited(self, asked: Pose, state: ArmState, sequence: int) -> Verdict:
-        target, length = asked, _length(asked.quat_wxyz)
-        if abs(length - 1.0) > ROUNDING:
-            target = Pose(asked.position_m, frozen(asked.quat_wxyz / length))
+        target, size = asked, length(asked.quat_wxyz)
+        if abs(size - 1.0) > ROUNDING:
+            target = Pose(asked.position_m, frozen(asked.quat_wxyz / size))
         reasons: list[str] = []
         for limit in self._limits:
             allowed = limit.apply(target, state)
@@ -143,12 +144,12 @@ def _numbers(values: object, count: int) -> Array | None:
     return None
 
 
-def _length(quat: Array) -> float:
-    return float(np.sqrt(quat @ quat))
-
-
 def _finite(pose: Pose) -> bool:
-    return bool(np.isfinite(pose.position_m).all() and np.isfinite(pose.quat_wxyz).all())
+    return _all_finite(pose.position_m) and _all_finite(pose.quat_wxyz)
+
+
+def _all_finite(values: Array) -> bool:
+    return all(map(math.isfinite, values.tolist()))
 
 
 def _whole(value: object) -> bool:

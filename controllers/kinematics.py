@@ -26,13 +26,15 @@ class ArmModel:
         self._bias = np.zeros(model.nv)
         self._quat = np.zeros(4)
         self._inverse: Array | None = None
+        self._regular = DAMPING * np.eye(6)
+        self._step: tuple[Pose, Pose, Array] | None = None
 
     def update(self, q_rad: Array, dq_rad_s: Array) -> None:
         """Take new joint readings, each (n,)."""
         data = self._data
         data.qpos[: self.joints] = q_rad
         data.qvel[: self.joints] = dq_rad_s
-        self._inverse = None
+        self._inverse = self._step = None
         mujoco.mj_kinematics(self.model, data)
         mujoco.mj_comPos(self.model, data)
         mujoco.mj_comVel(self.model, data)
@@ -49,14 +51,20 @@ class ArmModel:
         inverse = self._inverse
         if inverse is None:
             jac = self.jacobian
-            inverse = self._inverse = np.asarray(np.linalg.solve(jac @ jac.T + DAMPING * np.eye(6), jac).T, np.float64)
+            inverse = self._inverse = np.asarray(np.linalg.solve(jac @ jac.T + self._regular, jac).T, np.float64)
         return inverse
 
     def joint_step(self, start: Pose, end: Pose) -> Array:
-        """(n,) rad: the joint motion, to first order, that takes the tool from one pose to the other."""
-        turn = quat_to_rotvec(quat_mul(end.quat_wxyz, quat_conj(start.quat_wxyz)))
-        step: Array = self.inverse @ np.concatenate((end.position_m - start.position_m, turn))
-        return step
+        """(n,) rad: the joint motion, to first order, that takes the tool from one pose to the other.
+
+        The last answer is kept: several limits ask for the same step.
+        """
+        if self._step is None or self._step[0] is not start or self._step[1] is not end:
+            turn = quat_to_rotvec(quat_mul(end.quat_wxyz, quat_conj(start.quat_wxyz)))
+            step = self.inverse @ np.concatenate((end.position_m - start.position_m, turn))
+            step.setflags(write=False)
+            self._step = start, end, step
+        return self._step[2]
 
     def bias_nm(self) -> Array:
         """(n,) gravity, Coriolis and centrifugal torques."""

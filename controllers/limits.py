@@ -11,11 +11,16 @@ from typing import Protocol
 import numpy as np
 
 from controllers.kinematics import ArmModel
-from controllers.pose import Array, Pose, frozen, quat_conj, quat_from_rotvec, quat_mul, quat_to_rotvec
+from controllers.pose import Array, Pose, frozen, length, quat_conj, quat_from_rotvec, quat_mul, quat_to_rotvec
 from controllers.records import ArmState
 
 TOUCH_M = 1e-12
 """A projection onto a plane misses it by its rounding."""
+
+
+def _between(low: Array, value: Array, high: Array) -> bool:
+    """Each entry is inside; NaN is not."""
+    return all(a <= b <= c for a, b, c in zip(low.tolist(), value.tolist(), high.tolist(), strict=True))
 
 
 class Limit(Protocol):
@@ -44,10 +49,9 @@ class WorkspaceBox:
             raise ValueError(f"workspace box {self.low_m} .. {self.high_m} m: each low must be below its high")
 
     def apply(self, target: Pose, state: ArmState) -> Pose:
-        inside = np.clip(target.position_m, self.low_m, self.high_m)
-        if np.array_equal(inside, target.position_m):
+        if _between(self.low_m, target.position_m, self.high_m):
             return target
-        return Pose(frozen(inside), target.quat_wxyz)
+        return Pose(frozen(np.clip(target.position_m, self.low_m, self.high_m)), target.quat_wxyz)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Planes:
         self._offsets = np.array([plane.offset_m for plane in planes])
 
     def apply(self, target: Pose, state: ArmState) -> Pose:
-        if target is state.tcp or self._inside(target.position_m):
+        if not len(self._offsets) or target is state.tcp or self._inside(target.position_m):
             return target
         position = target.position_m
         for _ in range(self.PASSES):
@@ -105,12 +109,12 @@ class PoseStep:
 
     def apply(self, target: Pose, state: ArmState) -> Pose:
         here = state.tcp
-        position = np.clip(target.position_m, here.position_m - self.step_m, here.position_m + self.step_m)
+        low, high = here.position_m - self.step_m, here.position_m + self.step_m
         turn = quat_to_rotvec(quat_mul(quat_conj(here.quat_wxyz), target.quat_wxyz))
-        angle = float(np.linalg.norm(turn))
-        if np.array_equal(position, target.position_m) and angle <= self.step_rad * (1 + 1e-9):
+        angle = length(turn)
+        if _between(low, target.position_m, high) and angle <= self.step_rad * (1 + 1e-9):
             return target
-        quat = target.quat_wxyz
+        position, quat = np.clip(target.position_m, low, high), target.quat_wxyz
         if angle > self.step_rad:
             quat = frozen(quat_mul(here.quat_wxyz, quat_from_rotvec(turn * (self.step_rad / angle))))
         return Pose(frozen(position), quat)

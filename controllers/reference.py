@@ -127,7 +127,7 @@ class ReferenceMotion:
     def _soften(self, rows: Array, joints: JointRoom) -> tuple[str, ...]:
         """Lower `rows` in place; names of what was cut."""
         shares = joints.shares(rows[1:])
-        rows[1:] *= np.repeat(shares, 3, axis=1)
+        rows[1:] *= shares.repeat(3, axis=1)
         before = self._rows[1:]
         lowered = np.logical_or(*(rows[1:] < before))
         self._calculate(rows)

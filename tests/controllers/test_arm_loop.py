@@ -4,14 +4,15 @@ import mujoco
 import numpy as np
 import pytest
 
-from controllers.arm_loop import ArmLoop
+from controllers.build import LoopSettings, build_loop
+from controllers.gate import anyone
 from controllers.impedance import CartesianImpedance, ImpedanceGains
-from controllers.limits import PoseStep, WorkspaceBox
+from controllers.limits import WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import Pose, quat_from_rotvec, rotation_between_rad
 from controllers.records import PoseCommand, Reference
 from controllers.reference import MotionLimits, ReferenceMotion
-from tests.controllers.parts import arm_model, open_gate, state_at
+from tests.controllers.parts import arm_model, state_at
 
 PERIOD_S = 0.002
 MOTION = MotionLimits(0.25, 2.5, 100.0, 1.0, 10.0, 400.0)
@@ -32,9 +33,10 @@ class Rig:
         mujoco.mj_forward(self.model, self.data)
         self.own.update(self.q, 0 * self.q)
         start = self.own.tcp()
-        gate = open_gate(WorkspaceBox(start.position_m - 0.3, start.position_m + 0.3), (PoseStep(0.05, 0.3),))
-        impedance = CartesianImpedance(self.own, GAINS, arm_limits(name), self.q, PERIOD_S)
-        self.loop = ArmLoop(self.own, gate, ReferenceMotion(MOTION, PERIOD_S, start), impedance)
+        box = WorkspaceBox(start.position_m - 0.3, start.position_m + 0.3)
+        settings = LoopSettings(1.0 / PERIOD_S, box, 0.05, 0.3, 0.05, MOTION, GAINS)
+        self.loop = build_loop(self.own, arm_limits(name), settings, self.q)
+        self.loop.gate.permit = anyone
         self.loop.reset(self.q)
         self.now_s = 0.0
 

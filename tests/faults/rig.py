@@ -59,7 +59,12 @@ class Rig:
     """One run."""
 
     def __init__(
-        self, shared: Parts, control_hz: float, settings: SafetyConfig | None = None, wide: bool = False
+        self,
+        shared: Parts,
+        control_hz: float,
+        settings: SafetyConfig | None = None,
+        wide: bool = False,
+        stop_n: float = 150.0,
     ) -> None:
         s = settings or SafetyConfig()
         low, high = (WIDE_LOW_M, WIDE_HIGH_M) if wide else (LOW_M, HIGH_M)
@@ -84,7 +89,15 @@ class Rig:
             s.force_limit_n,
         )
         settings_ = LoopSettings(
-            control_hz, WorkspaceBox(low, high), STEP_M, STEP_RAD, s.joint_margin_rad, motion, gains, scene=(TABLE,)
+            control_hz,
+            WorkspaceBox(low, high),
+            STEP_M,
+            STEP_RAD,
+            s.joint_margin_rad,
+            motion,
+            gains,
+            scene=(TABLE,),
+            stop_n=stop_n,
         )
         self.loop = build_loop(self._own, limits, settings_, home)
         self.loop.gate.permit = one_sender
@@ -106,7 +119,7 @@ class Rig:
             tool_m=(motion.speed_m_s, motion.acceleration_m_s2, motion.jerk_m_s3),
             tool_rad=(motion.rotation_rad_s, motion.rotation_acceleration_rad_s2, motion.rotation_jerk_rad_s3),
             lag_m=s.clip_m,
-            force_n=s.force_limit_n,
+            force_n=min(s.force_limit_n, stop_n),
             tau_rate_nm_s=gains.torque_rate_nm_s,
             ddq_rad_s2=np.array(limits.ddq_max_rad_s2),
             dddq_rad_s3=np.array(limits.dddq_max_rad_s3),
