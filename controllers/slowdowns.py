@@ -12,6 +12,7 @@ from typing import Protocol
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from controllers.kinematics import ArmModel
 from controllers.limits import HalfSpace
@@ -171,7 +172,7 @@ class _Shape:
 
 def condition_number(jacobian: Array) -> float:
     """Largest by smallest singular value of a (6, n) matrix; infinite when it has lost a rank."""
-    values = np.linalg.svd(jacobian, compute_uv=False)
+    values = lapack.dgesdd(jacobian, compute_uv=0)[1]
     return float(values[0] / values[-1]) if values[-1] > 0.0 else np.inf
 
 
