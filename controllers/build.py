@@ -15,6 +15,9 @@ from controllers.readings import Readings
 from controllers.reference import MotionLimits, ReferenceMotion
 from controllers.slowdowns import Clearance, Singularity
 
+REACH_M = 1e-7
+"""Kept from the walls of the box: ruckig ends a motion within 1e-8 of its target, on either side."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoopSettings:
@@ -32,7 +35,7 @@ class LoopSettings:
     """Contact force that is said in the next verdict; a Franka's own thresholds are of this order."""
     stop_n: float = 150.0
     """Contact force at which the arm stops until a person resets it."""
-    joint_share: float = 0.9
+    joint_share: float = 0.8
     """Of the joints' speed, acceleration and jerk that a planned motion may ask for."""
     planes: tuple[HalfSpace, ...] = ()
     """Where the tool point must stay, beside the box."""
@@ -48,6 +51,7 @@ def build_loop(model: ArmModel, limits: ArmLimits, settings: LoopSettings, postu
     """
     s, period_s = settings, 1.0 / settings.control_hz
     model.update(posture_rad, 0.0 * posture_rad)
+    box = WorkspaceBox(s.box.low_m + REACH_M, s.box.high_m - REACH_M)
     limit_list = (
         Planes(s.planes),
         PoseStep(s.step_m, s.step_rad),
@@ -56,7 +60,7 @@ def build_loop(model: ArmModel, limits: ArmLimits, settings: LoopSettings, postu
     joints = JointMotion(limits, s.joint_margin_rad, s.joint_share)
     return ArmLoop(
         model,
-        Gate(s.box, limit_list, (Singularity(model), Clearance(model, posture_rad, s.scene))),
+        Gate(box, limit_list, (Singularity(model), Clearance(model, posture_rad, s.scene))),
         ReferenceMotion(s.motion.for_joints(joints.room(model, posture_rad)), period_s, model.tcp()),
         CartesianImpedance(model, s.gains, limits, posture_rad, period_s),
         joints,

@@ -21,8 +21,8 @@ from controllers.turning import angular_acceleration, angular_velocity
 
 TURN_SHARE = 0.95
 """Of the limits of turning: what is left makes up for the curvature of turns, within one step of the gate."""
-STRAIGHT = 1e-10
-"""m and rad: a plan that leaves the way between start and target by less is straight, but for rounding."""
+STRAIGHT = 1e-9
+"""m and rad: a plan that leaves the way between start and target by less is straight; ruckig is as precise."""
 SAID = 0.5
 """Share of acceleration or jerk below which a cut is said: smaller ones come with every change of posture."""
 
