@@ -21,6 +21,8 @@ from controllers.turning import angular_acceleration, angular_velocity
 
 TURN_SHARE = 0.95
 """Of the limits of turning: what is left makes up for the curvature of turns, within one step of the gate."""
+CREEP = 1e-3
+"""Share of its speed that an axis keeps in any case: no speed at all is no plan."""
 STRAIGHT = 1e-9
 """m and rad: a plan that leaves the way between start and target by less is straight; ruckig is as precise."""
 SAID = 0.5
@@ -136,8 +138,10 @@ class ReferenceMotion:
             if late.any():
                 rows[1:, late] = before[:, late]
                 self._calculate(rows)
-        share = joints.speed_share(*self._speeds(rows))
-        rows[0] *= share
+        low, high = self._speeds(rows)
+        share = joints.speed_share(low, high)
+        if share < 1.0:  # of what the plan reaches: its limits may be far above
+            rows[0] = np.minimum(rows[0], np.maximum(share * np.maximum(-low, high), CREEP * rows[0]))
         cut = (share < 1.0, *(shares.min(axis=1) < SAID))
         return tuple(name for name, did in zip(NAMES, cut, strict=True) if did)
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.gate import Gate, anyone
@@ -26,6 +26,7 @@ wild = st.lists(numbers, min_size=3, max_size=3).map(np.array)
 tame = st.lists(st.floats(-3, 3), min_size=3, max_size=3).map(np.array)
 
 
+@settings(deadline=None)
 @given(wild)
 def test_no_position_whatever_leaves_the_gate_outside_box_and_step(position: np.ndarray) -> None:
     verdict = make_gate().judge(PoseCommand(Pose(position, HERE.quat_wxyz), 1), state_at(HERE), 0.0, 0.0)
@@ -36,6 +37,7 @@ def test_no_position_whatever_leaves_the_gate_outside_box_and_step(position: np.
         assert verdict.refused
 
 
+@settings(deadline=None)
 @given(tame)
 def test_no_turn_leaves_the_gate_larger_than_the_step(turn: np.ndarray) -> None:
     quat = quat_mul(HERE.quat_wxyz, quat_from_rotvec(turn))
@@ -43,6 +45,7 @@ def test_no_turn_leaves_the_gate_larger_than_the_step(turn: np.ndarray) -> None:
     assert rotation_between_rad(HERE.quat_wxyz, verdict.target.quat_wxyz) <= STEP_RAD + 1e-6
 
 
+@settings(deadline=None)
 @given(tame, tame)
 def test_the_gate_is_idempotent_and_leaves_its_input_alone(position: np.ndarray, turn: np.ndarray) -> None:
     asked = Pose(position, quat_mul(HERE.quat_wxyz, quat_from_rotvec(turn)))
@@ -234,6 +237,7 @@ junk = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.tuples(*[junk] * 7))
 def test_nothing_that_is_sent_raises_or_changes_anything(sent: tuple) -> None:
     position, quat, sequence, valid_s, fence, mode, arrived_s = sent

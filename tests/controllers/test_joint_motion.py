@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.joint_motion import CREEP_RAD_S, JointMotion, JointRoom
@@ -42,6 +42,7 @@ def test_a_vendors_curve_is_kept_as_well() -> None:
     assert speeds(3.0, table)[1] == CREEP_RAD_S
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-3.2, 3.2), min_size=7, max_size=7))
 def test_the_fr3_is_never_faster_than_its_vendors_formula(q_list: list[float]) -> None:
     limits = arm_limits("fr3")
@@ -90,6 +91,7 @@ def test_jerk_has_a_share_of_its_own() -> None:
     np.testing.assert_allclose(room(MOVES).shares(rows), [[1.0, 1.0], [100 / 150, 1.0]], rtol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_within_the_shares_no_motion_of_the_axes_asks_too_much(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.limits import HalfSpace, JointMargin, Planes, PoseStep
@@ -29,6 +29,7 @@ def test_on_the_plane_is_allowed_and_behind_it_is_not(z_m: float, free: bool) ->
     assert (Planes((FLOOR,)).apply(target, state_at(HERE)) is target) is free
 
 
+@settings(deadline=None)
 @given(places)
 def test_planes_are_kept_applied_twice_as_once_and_leave_their_input_alone(position: np.ndarray) -> None:
     planes, target, before = Planes((FLOOR, SLOPE)), Pose(position, HERE.quat_wxyz), position.copy()

@@ -192,3 +192,14 @@ def test_limits_for_joints_are_those_that_they_can_follow() -> None:
     assert LIMITS.for_joints(FREE) == LIMITS
     stiff = LIMITS.for_joints(room(jerk=50.0))
     assert (stiff.jerk_m_s3, stiff.rotation_jerk_rad_s3 * TURN_SHARE) == pytest.approx((50.0, 50.0), rel=1e-6)
+
+
+def test_joints_slow_every_axis_by_the_same_share_of_what_it_reaches() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    target = Pose(START.position_m + [0.02, 0.005, 0.0], START.quat_wxyz)
+    motion.aim(target)
+    free = path(motion, 600)[:, :2].max(axis=0)
+    motion.reset(START)
+    assert motion.aim(target, 1.0, room(speed=0.5 * free[0])) == ("joint_speed",)
+    np.testing.assert_allclose(path(motion, 900)[:, :2].max(axis=0), 0.5 * free, rtol=2e-3)
+    assert motion.lost == 0 and np.linalg.norm(motion.now.tcp.position_m - target.position_m) < 1e-8

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.pose import quat_conj, quat_from_rotvec, quat_mul, quat_to_rotvec
@@ -22,6 +22,7 @@ def measured(r: np.ndarray, dr: np.ndarray, ddr: np.ndarray, t: float) -> np.nda
     return quat_to_rotvec(quat_mul(after, quat_conj(before))) / STEP_S
 
 
+@settings(deadline=None)
 @given(three, three, three)
 def test_they_are_those_of_the_orientation(r: np.ndarray, dr: np.ndarray, ddr: np.ndarray) -> None:
     np.testing.assert_allclose(angular_velocity(r, dr), measured(r, dr, ddr, 0.0), atol=1e-6)
