@@ -1,25 +1,48 @@
 """The arm's fast loop: gate, reference, impedance. The only place that makes a motor torque."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from controllers.force import ForceMonitor
 from controllers.gate import Gate
 from controllers.impedance import CartesianImpedance
+from controllers.joint_motion import JointMotion
 from controllers.kinematics import ArmModel
 from controllers.pose import Array
+from controllers.readings import Readings
 from controllers.records import ArmState, PoseCommand, Verdict
 from controllers.reference import ReferenceMotion
+
+GAP_S = 0.2
+"""After a pause of this length between two periods the command before it is dead."""
+OVERRUN = 1.5
+"""Periods after the last at which the next one counts as late."""
 
 
 class ArmLoop:
     """Runs at the control rate beside the motors, in simulation and on hardware alike."""
 
-    def __init__(self, model: ArmModel, gate: Gate, motion: ReferenceMotion, impedance: CartesianImpedance) -> None:
+    def __init__(
+        self,
+        model: ArmModel,
+        gate: Gate,
+        motion: ReferenceMotion,
+        impedance: CartesianImpedance,
+        joints: JointMotion,
+        readings: Readings,
+        force: ForceMonitor,
+        period_s: float,
+    ) -> None:
         self.gate = gate
         self._model = model
         self.motion = motion
-        self._impedance = impedance
-        self._expires_s = 0.0
+        self._impedance, self._joints, self._readings, self._force = impedance, joints, readings, force
+        self._late_s = OVERRUN * period_s
         self._tau: Array | None = None
+        self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
+        self.overruns = 0
+        """Periods that came late."""
         self.fault = ""
         """Latched reason why no command is taken any more; only `reset` clears it: a person's act, or in simulation the
         scene's own reset, which stands for one."""
@@ -29,21 +52,33 @@ class ArmLoop:
         self._model.update(q_rad, 0.0 * q_rad)
         self.motion.reset(self._model.tcp())
         self._impedance.reset()
-        self._expires_s, self._tau, self.fault = 0.0, None, ""
+        self._readings.reset(q_rad)
+        self._force.touched()
+        self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
+        self._tau, self.fault = None, ""
 
     def command(self, command: PoseCommand, state: ArmState, arrived_s: float, now_s: float) -> Verdict:
         """Judge a command that reached this process at `arrived_s`; pursue what is allowed until its validity ends."""
         if self.fault:
-            return Verdict(state.tcp, ("fault",), refused=True)
-        verdict = self.gate.judge(command, state, arrived_s, now_s)
+            verdict, acted = Verdict(state.tcp, ("fault",), refused=True, why=f"fault: {self.fault}"), ["fault"]
+        else:
+            verdict, acted = self.gate.judge(command, state, arrived_s, now_s), []
         if not verdict.refused:
-            self.motion.aim(verdict.target)
-            self._expires_s = arrived_s + command.valid_for_s
-        return verdict
+            room = self._joints.room(self._model, state.q_rad)
+            acted += self.motion.aim(verdict.target, verdict.speed, room)
+            self._given_s, self._expires_s = now_s, arrived_s + command.valid_for_s
+        return self._told(verdict, acted)
+
+    def _told(self, verdict: Verdict, acted: list[str]) -> Verdict:
+        """With what acted after the gate, and with the contact there has been since the last verdict."""
+        touched = ["contact"] if self._force.touched() else []
+        self.gate.note(acted + touched)
+        more = [name for name in acted + touched if name not in verdict.reasons]
+        return replace(verdict, reasons=(*verdict.reasons, *more)) if more else verdict
 
     def stop(self) -> None:
         """Brake within the motion limits and hold."""
-        self._expires_s = 0.0
+        self._expires_s = -np.inf
         self.motion.brake()
 
     @property
@@ -54,14 +89,44 @@ class ArmLoop:
     def tick(self, q_rad: Array, dq_rad_s: Array, force_n: float, now_s: float) -> Array:
         """(n,) joint torques in Nm for this period. `force_n` is the size of the contact force on the tool.
 
-        A reading that is not finite latches a fault: the last torque stands in, and the arm brakes and holds.
+        Readings or a clock that cannot be true latch a fault: the last torque stands in for this period, and the arm
+        brakes and holds. A contact force beyond the limit latches one too: the arm holds the pose it measures.
         """
-        if not (np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all()):
-            self.fault = self.fault or "joint reading not finite"
-            self.stop()
+        if not self._believed(q_rad, dq_rad_s, now_s):
             return np.zeros_like(q_rad) if self._tau is None else self._tau
         self._model.update(q_rad, dq_rad_s)
-        if now_s > self._expires_s - 1e-9:  # not on the rounding of the clock
+        pushed = self._force.fault(force_n)
+        if pushed and not self.fault:
+            self._latch(pushed)
+            self.motion.hold(self._model.tcp())
+        if not now_s <= self._expires_s - 1e-9:  # not on the rounding of the clock
             self.motion.brake()
         self._tau = self._impedance.torque_nm(self.motion.tick(), q_rad, dq_rad_s)
         return self._tau
+
+    def _believed(self, q_rad: Array, dq_rad_s: Array, now_s: float) -> bool:
+        """Whether this period may go by its readings. While a fault is latched, finite ones are good enough to hold."""
+        elapsed_s = now_s - self._last_s
+        if not elapsed_s > 0.0:
+            self._latch(f"clock went from {self._last_s:.6f} s to {now_s:.6f} s, it must grow")
+            return False
+        late = self._late_s < elapsed_s < np.inf
+        if late:
+            self._overrun(now_s, elapsed_s)
+        self._last_s = now_s
+        wrong = self._readings.fault(q_rad, dq_rad_s, elapsed_s if late else 0.0)
+        if not wrong:
+            return True
+        again = self.fault
+        self._latch(wrong)
+        return bool(again and np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all())
+
+    def _overrun(self, now_s: float, elapsed_s: float) -> None:
+        self.overruns += 1
+        if elapsed_s > GAP_S and now_s - self._given_s > GAP_S:
+            self.stop()
+
+    def _latch(self, fault: str) -> None:
+        """The first fault stays; each brakes."""
+        self.fault = self.fault or fault
+        self.stop()

@@ -7,10 +7,11 @@ velocity so that free motion does not lag.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import lapack
 
 from controllers.kinematics import ArmModel
 from controllers.models import ArmLimits
-from controllers.pose import Array, quat_conj, quat_mul, quat_to_rotvec
+from controllers.pose import Array, length, quat_conj, quat_mul, quat_to_rotvec
 from controllers.records import Reference
 
 
@@ -68,16 +69,16 @@ class CartesianImpedance:
         jac = model.jacobian
         error[:3] = reference.tcp.position_m - model.tcp_position_m()
         error[3:] = quat_to_rotvec(quat_mul(reference.tcp.quat_wxyz, quat_conj(model.tcp_quat_wxyz())))
-        np.clip(error, -self._clip, self._clip, out=error)
+        np.minimum(np.maximum(error, -self._clip), self._clip, out=error)
         rate[:3], rate[3:] = reference.linear_m_s, reference.angular_rad_s
         wrench = self._stiffness * error + self._damping * (rate - jac @ dq_rad_s)
-        wrench[:3] *= self._force_limit / max(self._force_limit, float(np.linalg.norm(wrench[:3])))
-        wrench[3:] *= self._torque_limit / max(self._torque_limit, float(np.linalg.norm(wrench[3:])))
+        wrench[:3] *= self._force_limit / max(self._force_limit, length(wrench[:3]))
+        wrench[3:] *= self._torque_limit / max(self._torque_limit, length(wrench[3:]))
         posture = self._posture_k * (self._posture - q_rad) - self._posture_d * dq_rad_s
-        spare = jac.T @ np.linalg.solve(jac @ jac.T + self._regular, jac @ posture)
-        too_fast = dq_rad_s - np.clip(dq_rad_s, -self._brake_at, self._brake_at)
+        spare = jac.T @ lapack.dposv(jac @ jac.T + self._regular, jac @ posture)[1]
+        too_fast = dq_rad_s - np.minimum(np.maximum(dq_rad_s, -self._brake_at), self._brake_at)
         tau = jac.T @ wrench + posture - spare + model.bias_nm() - self._brake_k * too_fast
         if self._tau is not None:
-            tau = np.clip(tau, self._tau - self._max_change, self._tau + self._max_change)
-        self._tau = np.clip(tau, -self._tau_max, self._tau_max)
+            tau = np.minimum(np.maximum(tau, self._tau - self._max_change), self._tau + self._max_change)
+        self._tau = np.minimum(np.maximum(tau, -self._tau_max), self._tau_max)
         return self._tau

@@ -2,8 +2,12 @@
 
 import mujoco
 import numpy as np
+from scipy.linalg import lapack  # small systems: a third of the time of numpy.linalg, and it does not raise
 
 from controllers.pose import Array, Pose, frozen, quat_conj, quat_mul, quat_to_rotvec
+
+DAMPING = 1e-4
+"""Of the inverse of the Jacobian, whose singular values are near 1 (m and rad) where an arm works well."""
 
 
 class ArmModel:
@@ -17,15 +21,21 @@ class ArmModel:
         self.model = model
         self._data = mujoco.MjData(model)
         self._site = model.site(site).id
+        self.tool_body = int(model.site_bodyid[self._site])
+        """The body that carries the tool point."""
         self._jac = np.zeros((6, model.nv))
         self._bias = np.zeros(model.nv)
         self._quat = np.zeros(4)
+        self._inverse: Array | None = None
+        self._regular = DAMPING * np.eye(6)
+        self._step: tuple[Pose, Pose, Array] | None = None
 
     def update(self, q_rad: Array, dq_rad_s: Array) -> None:
         """Take new joint readings, each (n,)."""
         data = self._data
         data.qpos[: self.joints] = q_rad
         data.qvel[: self.joints] = dq_rad_s
+        self._inverse = self._step = None
         mujoco.mj_kinematics(self.model, data)
         mujoco.mj_comPos(self.model, data)
         mujoco.mj_comVel(self.model, data)
@@ -35,6 +45,26 @@ class ArmModel:
     def jacobian(self) -> Array:
         """(6, n) rows linear then angular, base frame. Valid until the next `update`."""
         return self._jac[:, : self.joints]
+
+    @property
+    def inverse(self) -> Array:
+        """(n, 6) damped least-squares inverse of the Jacobian (Wampler 1986). Valid until the next `update`."""
+        if self._inverse is None:
+            jac = self.jacobian
+            self._inverse = lapack.dposv(jac @ jac.T + self._regular, jac)[1].T
+        return self._inverse
+
+    def joint_step(self, start: Pose, end: Pose) -> Array:
+        """(n,) rad: the joint motion, to first order, that takes the tool from one pose to the other.
+
+        The last answer is kept: several limits ask for the same step.
+        """
+        if self._step is None or self._step[0] is not start or self._step[1] is not end:
+            turn = quat_to_rotvec(quat_mul(end.quat_wxyz, quat_conj(start.quat_wxyz)))
+            step = self.inverse @ np.concatenate((end.position_m - start.position_m, turn))
+            step.setflags(write=False)
+            self._step = start, end, step
+        return self._step[2]
 
     def bias_nm(self) -> Array:
         """(n,) gravity, Coriolis and centrifugal torques."""

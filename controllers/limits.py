@@ -4,14 +4,23 @@ A limit takes the wanted target and the measured state and returns the target it
 input, applying it twice equals applying it once, and it is written so that NaN fails ("not inside").
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from controllers.kinematics import ArmModel
-from controllers.pose import Array, Pose, frozen, quat_conj, quat_from_rotvec, quat_mul, quat_to_rotvec
+from controllers.pose import Array, Pose, frozen, length, quat_conj, quat_from_rotvec, quat_mul, quat_to_rotvec
 from controllers.records import ArmState
+
+TOUCH_M = 1e-12
+"""A projection onto a plane misses it by its rounding."""
+
+
+def _between(low: Array, value: Array, high: Array) -> bool:
+    """Each entry is inside; NaN is not."""
+    return all(a <= b <= c for a, b, c in zip(low.tolist(), value.tolist(), high.tolist(), strict=True))
 
 
 class Limit(Protocol):
@@ -40,10 +49,54 @@ class WorkspaceBox:
             raise ValueError(f"workspace box {self.low_m} .. {self.high_m} m: each low must be below its high")
 
     def apply(self, target: Pose, state: ArmState) -> Pose:
-        inside = np.clip(target.position_m, self.low_m, self.high_m)
-        if np.array_equal(inside, target.position_m):
+        if _between(self.low_m, target.position_m, self.high_m):
             return target
-        return Pose(frozen(inside), target.quat_wxyz)
+        return Pose(frozen(np.clip(target.position_m, self.low_m, self.high_m)), target.quat_wxyz)
+
+
+@dataclass(frozen=True, slots=True)
+class HalfSpace:
+    """The points x of the base frame with `normal @ x >= offset_m`. ValueError unless the normal has length 1."""
+
+    normal: Array
+    """(3,) unit, towards the side where the arm may be"""
+    offset_m: float
+
+    def __post_init__(self) -> None:
+        if not abs(float(np.linalg.norm(self.normal)) - 1.0) < 1e-6 or not np.isfinite(self.offset_m):
+            raise ValueError(
+                f"half-space with normal {list(self.normal)} and offset {self.offset_m} m: "
+                "the normal must have length 1 and the offset must be finite"
+            )
+
+
+class Planes:
+    """The tool point stays in every half-space: it is projected onto the planes it is behind.
+
+    Where planes meet at an angle one pass of projections may not do; after `PASSES` the target becomes the measured
+    pose. The measured pose itself is always allowed, so that an arm behind a plane may stand and come back.
+    """
+
+    PASSES = 20
+
+    def __init__(self, planes: Sequence[HalfSpace], name: str = "planes") -> None:
+        self.name = name
+        self._normals = np.array([plane.normal for plane in planes]).reshape(-1, 3)
+        self._offsets = np.array([plane.offset_m for plane in planes])
+
+    def apply(self, target: Pose, state: ArmState) -> Pose:
+        if not len(self._offsets) or target is state.tcp or self._inside(target.position_m):
+            return target
+        position = target.position_m
+        for _ in range(self.PASSES):
+            for normal, offset in zip(self._normals, self._offsets, strict=True):
+                position = position + max(0.0, float(offset - normal @ position)) * normal
+            if self._inside(position):
+                return Pose(frozen(position), target.quat_wxyz)
+        return state.tcp
+
+    def _inside(self, position_m: Array) -> bool:
+        return bool((self._normals @ position_m >= self._offsets - TOUCH_M).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +109,12 @@ class PoseStep:
 
     def apply(self, target: Pose, state: ArmState) -> Pose:
         here = state.tcp
-        position = np.clip(target.position_m, here.position_m - self.step_m, here.position_m + self.step_m)
+        low, high = here.position_m - self.step_m, here.position_m + self.step_m
         turn = quat_to_rotvec(quat_mul(quat_conj(here.quat_wxyz), target.quat_wxyz))
-        angle = float(np.linalg.norm(turn))
-        if np.array_equal(position, target.position_m) and angle <= self.step_rad * (1 + 1e-9):
+        angle = length(turn)
+        if _between(low, target.position_m, high) and angle <= self.step_rad * (1 + 1e-9):
             return target
-        quat = target.quat_wxyz
+        position, quat = np.clip(target.position_m, low, high), target.quat_wxyz
         if angle > self.step_rad:
             quat = frozen(quat_mul(here.quat_wxyz, quat_from_rotvec(turn * (self.step_rad / angle))))
         return Pose(frozen(position), quat)
@@ -69,7 +122,7 @@ class PoseStep:
 
 @dataclass(frozen=True, slots=True)
 class JointMargin:
-    """No joint is driven deeper into the margin before its end: such a target becomes the measured pose."""
+    """No joint is driven into the margin before its end, or deeper into it: such a target becomes the measured pose."""
 
     model: ArmModel
     q_min_rad: Array
@@ -78,13 +131,8 @@ class JointMargin:
     name: str = "joint_margin"
 
     def apply(self, target: Pose, state: ArmState) -> Pose:
+        step = self.model.joint_step(state.tcp, target)
+        ahead = state.q_rad + step
         low, high = self.q_min_rad + self.margin_rad, self.q_max_rad - self.margin_rad
-        q = state.q_rad
-        if bool(np.all((q >= low) & (q <= high))):
-            return target
-        jac = self.model.jacobian
-        turn = quat_to_rotvec(quat_mul(target.quat_wxyz, quat_conj(state.tcp.quat_wxyz)))
-        move = np.concatenate((target.position_m - state.tcp.position_m, turn))
-        dq = jac.T @ np.linalg.solve(jac @ jac.T + 1e-4 * np.eye(6), move)
-        deeper = ((q < low) & (dq < 0)) | ((q > high) & (dq > 0))
-        return state.tcp if bool(np.any(deeper)) else target
+        allowed = ((ahead >= low) | (step >= 0.0)) & ((ahead <= high) | (step <= 0.0))
+        return target if allowed.all() else state.tcp

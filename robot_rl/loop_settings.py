@@ -2,7 +2,7 @@
 
 from controllers.build import LoopSettings
 from controllers.impedance import ImpedanceGains
-from controllers.limits import WorkspaceBox
+from controllers.limits import HalfSpace, WorkspaceBox
 from controllers.reference import MotionLimits
 from robot_rl.config import SafetyConfig, TaskConfig
 
@@ -11,9 +11,16 @@ JERK_S = 0.025
 
 
 def loop_settings(
-    safety: SafetyConfig, task: TaskConfig, control_hz: float, box: WorkspaceBox, step_m: float, step_rad: float
+    safety: SafetyConfig,
+    task: TaskConfig,
+    control_hz: float,
+    box: WorkspaceBox,
+    step_m: float,
+    step_rad: float,
+    scene: tuple[HalfSpace, ...] = (),
 ) -> LoopSettings:
-    """For commands that reach at most `step_m` (per axis) and `step_rad` from the measured pose."""
+    """For commands that reach at most `step_m` (per axis) and `step_rad` from the measured pose, where the arm's links
+    stay out of `scene`."""
     s = safety
     motion = MotionLimits(
         s.max_speed_m_s,
@@ -32,4 +39,15 @@ def loop_settings(
         s.rotational_damping_nms_rad,
         task.force_budget_n,
     )
-    return LoopSettings(control_hz, box, step_m, step_rad, s.joint_margin_rad, motion, gains)
+    return LoopSettings(
+        control_hz,
+        box,
+        step_m,
+        step_rad,
+        s.joint_margin_rad,
+        motion,
+        gains,
+        s.contact_n,
+        task.force_stop_n,
+        scene=scene,
+    )

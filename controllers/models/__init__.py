@@ -28,6 +28,18 @@ _GRIPPER = "two_finger"
 
 
 @dataclass(frozen=True, slots=True)
+class SpeedCurve:
+    """A vendor's own limit of joint speed near the ends of the range: dq <= -offset + sqrt(gain (end - q))."""
+
+    low_rad: Array
+    high_rad: Array
+    """Where the curve ends, a little beyond the range."""
+    offset_rad_s: Array
+    gain: Array
+    """rad/s2"""
+
+
+@dataclass(frozen=True, slots=True)
 class ArmLimits:
     """What the vendor allows, one read-only (n,) array per quantity; sources in the TOML files."""
 
@@ -37,12 +49,19 @@ class ArmLimits:
     ddq_max_rad_s2: Array
     dddq_max_rad_s3: Array
     tau_max_nm: Array
+    curve: SpeedCurve | None = None
+    """From the optional rows `curve_...` of the TOML file."""
+
+
+ROWS = tuple(field.name for field in fields(ArmLimits) if field.name != "curve")
+CURVE = tuple(field.name for field in fields(SpeedCurve))
 
 
 def arm_limits(name: str) -> ArmLimits:
     """Limits of the arm `name`; ValueError naming the known arms when there is none."""
     data = _data(name)
-    return ArmLimits(**{field.name: _row(data[field.name]) for field in fields(ArmLimits)})
+    curve = SpeedCurve(**{name: _row(data[f"curve_{name}"]) for name in CURVE}) if "curve_gain" in data else None
+    return ArmLimits(**{name: _row(data[name]) for name in ROWS}, curve=curve)
 
 
 def home_q(name: str) -> Array:
@@ -108,7 +127,8 @@ def _data(name: str) -> dict[str, Any]:
     elif not path.is_file():
         raise ValueError(f"there is no {path} with the arm's limits and home pose; see controllers/models/ur5e.toml")
     data = tomllib.loads(path.read_text())
-    rows = ["q_home_rad", *(field.name for field in fields(ArmLimits))]
+    curve = [f"curve_{name}" for name in CURVE]
+    rows = ["q_home_rad", *ROWS, *(curve if set(curve) & set(data) else [])]
     missing = [row for row in rows if row not in data]
     lengths = {row: len(data[row]) for row in rows if row in data}
     if missing or len(set(lengths.values())) > 1:

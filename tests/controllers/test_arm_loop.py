@@ -1,17 +1,21 @@
 """Reference, impedance and expiry together, on a simulated arm without scene."""
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
 import pytest
 
-from controllers.arm_loop import ArmLoop
+from controllers.build import LoopSettings, build_loop
+from controllers.gate import anyone
 from controllers.impedance import CartesianImpedance, ImpedanceGains
-from controllers.limits import PoseStep, WorkspaceBox
+from controllers.joint_motion import JointMotion
+from controllers.limits import WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import Pose, quat_from_rotvec, rotation_between_rad
 from controllers.records import PoseCommand, Reference
 from controllers.reference import MotionLimits, ReferenceMotion
-from tests.controllers.parts import arm_model, open_gate, state_at
+from tests.controllers.parts import arm_model, state_at
 
 PERIOD_S = 0.002
 MOTION = MotionLimits(0.25, 2.5, 100.0, 1.0, 10.0, 400.0)
@@ -32,9 +36,10 @@ class Rig:
         mujoco.mj_forward(self.model, self.data)
         self.own.update(self.q, 0 * self.q)
         start = self.own.tcp()
-        gate = open_gate(WorkspaceBox(start.position_m - 0.3, start.position_m + 0.3), (PoseStep(0.05, 0.3),))
-        impedance = CartesianImpedance(self.own, GAINS, arm_limits(name), self.q, PERIOD_S)
-        self.loop = ArmLoop(self.own, gate, ReferenceMotion(MOTION, PERIOD_S, start), impedance)
+        box = WorkspaceBox(start.position_m - 0.3, start.position_m + 0.3)
+        settings = LoopSettings(1.0 / PERIOD_S, box, 0.05, 0.3, 0.05, MOTION, GAINS)
+        self.loop = build_loop(self.own, arm_limits(name), settings, self.q)
+        self.loop.gate.permit = anyone
         self.loop.reset(self.q)
         self.now_s = 0.0
 
@@ -197,3 +202,188 @@ def test_torques_stay_in_their_table_and_change_no_faster_than_allowed() -> None
 def test_an_unreachable_start_is_refused_with_what_remains() -> None:
     with pytest.raises(ValueError, match="move the start pose closer"):
         arm_model().solve(Pose.of([2.0, 0, 0.3], [0, 1, 0, 0]), home_q("panda"))
+
+
+# Faults latch, with a sentence; only a reset clears them
+
+
+def tick(rig: Rig, now_s: float | None = None, force_n: float = 0.0, q: np.ndarray | None = None) -> np.ndarray:
+    """One period with chosen readings; the arm does not move."""
+    rig.now_s = rig.now_s + PERIOD_S if now_s is None else now_s
+    return rig.loop.tick(rig.q if q is None else q, 0 * rig.q, force_n, rig.now_s)
+
+
+def faulty(rig: Rig) -> str:
+    """The reason a command is refused now."""
+    verdict = rig.loop.command(PoseCommand(rig.tcp(), 99), state_at(rig.tcp()), rig.now_s, rig.now_s)
+    assert verdict.refused and verdict.reasons[0] == "fault" and verdict.why == f"fault: {rig.loop.fault}"
+    return rig.loop.fault
+
+
+def moved(rig: Rig, joint: int, rad: float) -> np.ndarray:
+    q = rig.q.copy()
+    q[joint] += rad
+    return q
+
+
+def test_a_reading_that_jumps_repeats_the_torque_once_and_latches() -> None:
+    rig = Rig()
+    before = tick(rig)
+    assert np.array_equal(tick(rig, q=moved(rig, 2, 0.1)), before)
+    assert faulty(rig) == "joint 3 jumped 0.1000 rad, at most 0.0587 rad" and rig.loop.holding
+    assert not np.array_equal(tick(rig, q=moved(rig, 2, 0.1)), before), "and goes on from what it reads"
+    tick(rig, q=moved(rig, 4, 9.0))
+    assert faulty(rig).startswith("joint 3 jumped"), "the first fault stays"
+    rig.loop.reset(rig.q)
+    assert rig.loop.fault == "" and not rig.loop.motion.braking
+
+
+def test_while_a_fault_is_latched_a_reading_that_is_not_finite_repeats_the_torque() -> None:
+    rig = Rig()
+    before = tick(rig)
+    for _ in range(3):
+        assert np.array_equal(tick(rig, q=moved(rig, 0, np.nan)), before)
+    assert faulty(rig) == "joint reading not finite"
+
+
+def test_without_any_torque_yet_a_bad_reading_gives_none() -> None:
+    rig = Rig()
+    assert not tick(rig, q=moved(rig, 0, np.nan)).any()
+
+
+@pytest.mark.parametrize("now_s", [1.0, 0.5, float("nan"), float("-inf")])
+def test_a_clock_that_does_not_grow_latches(now_s: float) -> None:
+    rig = Rig()
+    before = tick(rig, now_s=1.0)
+    assert np.array_equal(tick(rig, now_s=now_s), before)
+    assert rig.loop.fault.startswith("clock went from 1.000000 s to ") and rig.loop.fault.endswith(", it must grow")
+
+
+def test_a_clock_that_is_no_number_at_first_latches() -> None:
+    tick(rig := Rig(), now_s=float("nan"))
+    assert rig.loop.fault.startswith("clock went from -inf s to nan s")
+
+
+def test_after_a_reset_time_may_begin_anywhere() -> None:
+    rig = Rig()
+    tick(rig, now_s=5.0)
+    rig.loop.reset(rig.q)
+    tick(rig, now_s=1.0)
+    assert rig.loop.fault == "" and rig.loop.overruns == 0
+
+
+@pytest.mark.parametrize(("periods", "late"), [(1.0, 0), (1.49, 0), (1.51, 1), (90.0, 1), (110.0, 1)])
+def test_late_periods_are_counted(periods: float, late: int) -> None:
+    rig = Rig()
+    tick(rig, now_s=1.0)
+    tick(rig, now_s=1.0 + periods * PERIOD_S)
+    assert rig.loop.overruns == late and rig.loop.fault == ""
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "given_before", "holds"), [(0.19, True, False), (0.21, True, True), (0.21, False, False)]
+)
+def test_after_a_long_gap_only_a_command_from_within_it_is_alive(gap_s: float, given_before: bool, holds: bool) -> None:
+    rig = Rig()
+    tick(rig, now_s=1.0)
+    if given_before:
+        rig.command(rig.tcp(), 0)
+    else:
+        rig.now_s += gap_s / 2
+        rig.command(rig.tcp(), 0)
+    tick(rig, now_s=1.0 + gap_s)
+    assert rig.loop.holding is holds
+
+
+def test_validity_runs_from_arrival() -> None:
+    rig = Rig()
+    tick(rig, now_s=1.0)
+    rig.now_s = 1.05
+    verdict = rig.loop.command(PoseCommand(rig.tcp(), 0, 0.1), state_at(rig.tcp()), 1.0, 1.05)
+    assert not verdict.refused
+    tick(rig, now_s=1.0999)
+    assert not rig.loop.holding
+    tick(rig, now_s=1.1)
+    assert rig.loop.holding
+
+
+def test_a_contact_is_said_in_the_next_verdict_and_once() -> None:
+    rig = Rig()
+    tick(rig, force_n=20.5)
+    told = [rig.loop.command(PoseCommand(rig.tcp(), k), state_at(rig.tcp()), rig.now_s, rig.now_s) for k in range(2)]
+    assert [verdict.reasons for verdict in told] == [("contact",), ()] and not told[0].refused
+    assert rig.loop.gate.counts == {"contact": 1}
+
+
+def test_a_contact_is_said_in_a_refusal_too_after_its_reason() -> None:
+    rig = Rig()
+    tick(rig, force_n=20.5)
+    verdict = rig.loop.command(PoseCommand(rig.tcp(), -5), state_at(rig.tcp()), rig.now_s, rig.now_s)
+    assert verdict.reasons == ("sequence", "contact") and verdict.why.startswith("sequence: ")
+    assert rig.loop.gate.counts == {"sequence": 1, "contact": 1}
+
+
+@pytest.mark.parametrize("force_n", [163.2, float("nan")])
+def test_a_blow_stops_in_the_same_period_at_the_measured_pose(force_n: float) -> None:
+    rig = Rig()
+    rig.command(rig.tcp().moved(np.array([0.05, 0.0, 0.0]), np.zeros(3)), 0)
+    rig.run(0.15)
+    q = rig.data.qpos[: rig.n].copy()
+    before = rig.data.ctrl[: rig.n].copy()
+    tau = rig.loop.tick(q, rig.data.qvel[: rig.n], force_n, rig.now_s)
+    reference = rig.loop.motion.now
+    rig.own.update(q, 0 * q)
+    np.testing.assert_allclose(reference.tcp.position_m, rig.own.tcp_position_m(), atol=1e-12)
+    assert not reference.linear_m_s.any() and not reference.angular_rad_s.any() and rig.loop.holding
+    assert (np.abs(tau - before) <= GAINS.torque_rate_nm_s * PERIOD_S * (1 + 1e-9)).all()
+    assert faulty(rig) == f"contact force {force_n:.1f} N, at most 150 N"
+    later = rig.loop.motion.now
+    rig.now_s += PERIOD_S
+    rig.loop.tick(q + 0.001, 0 * q, force_n, rig.now_s)
+    assert rig.loop.motion.now.tcp.position_m == pytest.approx(later.tcp.position_m), "it holds the first pose"
+
+
+def test_faults_and_their_refusals_are_counted() -> None:
+    rig = Rig()
+    tick(rig, force_n=200.0)
+    faulty(rig)
+    assert rig.loop.gate.counts == {"fault": 1, "contact": 1}
+    rig.loop.reset(rig.q)
+    tick(rig)
+    rig.command(rig.tcp(), 0)
+    assert rig.loop.gate.counts == {"fault": 1, "contact": 1}
+
+
+def test_the_arm_keeps_moving_slower_where_the_gate_says_so() -> None:
+    rig = Rig()
+
+    class Half:
+        name = "half"
+
+        def share(self, target: Pose, state: object) -> float:
+            return 0.5
+
+    rig.loop.gate._slowdowns = (Half(),)
+    target = rig.tcp().moved(np.array([0.05, 0.0, 0.0]), np.zeros(3))
+    verdict = rig.loop.command(PoseCommand(target, 0, 0.5), state_at(rig.tcp()), 0.0, 0.0)
+    assert verdict.reasons == ("half",) and verdict.speed == 0.5
+    fastest = max(np.abs(rig.loop.motion.now.linear_m_s).max() for _ in range(200) if tick(rig) is not None)
+    assert fastest == pytest.approx(0.5 * MOTION.speed_m_s)
+
+
+def test_joints_that_cannot_follow_slow_the_motion_and_are_named() -> None:
+    rig = Rig()
+    slow = replace(arm_limits("panda"), dq_max_rad_s=np.full(7, 0.1))
+    rig.loop._joints = JointMotion(slow, 0.05, 0.9)
+    target = rig.tcp().moved(np.array([0.05, 0.0, 0.0]), np.zeros(3))
+    verdict = rig.loop.command(PoseCommand(target, 0, 0.5), state_at(rig.tcp()), 0.0, 0.0)
+    assert verdict.reasons == ("joint_speed",) and not verdict.refused
+    assert rig.loop.gate.counts == {"joint_speed": 1}
+    rig.own.update(rig.q, 0 * rig.q)
+    inverse = np.linalg.pinv(rig.own.jacobian)
+    peaks = []
+    for _ in range(200):
+        tick(rig)
+        now = rig.loop.motion.now
+        peaks.append(np.abs(inverse @ [*now.linear_m_s, *now.angular_rad_s]).max())
+    assert max(peaks) == pytest.approx(0.09, rel=5e-3)

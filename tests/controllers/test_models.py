@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from controllers.models import LEAN_RENDER_OFF, ArmLimits, arm_limits, arm_spec, home_q
+from controllers.models import LEAN_RENDER_OFF, ArmLimits, SpeedCurve, arm_limits, arm_spec, home_q
 from controllers.pose import Array
 
 ARMS = ("panda", "ur5e")
@@ -150,10 +150,12 @@ def test_model_and_table_give_the_same_limits(name: str) -> None:
 @pytest.mark.parametrize("name", [*ARMS, "fr3"])
 def test_limits_are_complete_read_only_and_contain_home(name: str) -> None:
     limits, home = arm_limits(name), home_q(name)
-    for field in fields(ArmLimits):
-        row = getattr(limits, field.name)
+    rows = {field.name: getattr(limits, field.name) for field in fields(ArmLimits) if field.name != "curve"}
+    if limits.curve is not None:
+        rows |= {f"q_{field.name}": getattr(limits.curve, field.name) for field in fields(SpeedCurve)}
+    for row_name, row in rows.items():
         assert row.shape == home.shape and np.isfinite(row).all() and not row.flags.writeable
-        assert field.name.startswith("q_") or (row > 0).all()
+        assert row_name.startswith("q_") or (row > 0).all()
     assert not home.flags.writeable
     assert ((limits.q_min_rad < home) & (home < limits.q_max_rad)).all()
 
@@ -288,3 +290,20 @@ def test_gripper_holds_a_cube_that_is_lifted_and_shaken(tmp_path: Path) -> None:
     assert np.linalg.norm(cube.xpos - tcp.xpos - held) < 2e-3
     assert np.isclose(abs(cube.xquat[0]), 1.0, atol=1e-3)
     assert data.warning.number.sum() == 0
+
+
+def test_only_the_fr3_has_a_speed_curve_and_it_ends_beyond_the_range() -> None:
+    curve, limits = arm_limits("fr3").curve, arm_limits("fr3")
+    assert arm_limits("panda").curve is None and arm_limits("ur5e").curve is None
+    assert (curve.low_rad < limits.q_min_rad).all() and (curve.high_rad > limits.q_max_rad).all()
+    assert (curve.offset_rad_s > 0).all() and (curve.gain > 0).all()
+
+
+def test_a_curve_with_a_row_missing_is_refused(tmp_path: Path) -> None:
+    home = "\n".join(
+        line for line in Path("controllers/models/fr3.toml").read_text().splitlines() if "curve_gain" not in line
+    )
+    (tmp_path / "arm.toml").write_text(home)
+    (tmp_path / "arm.xml").write_text("<mujoco/>")
+    with pytest.raises(ValueError, match=r"missing \['curve_gain'\]"):
+        arm_limits(str(tmp_path / "arm.xml"))

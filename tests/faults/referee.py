@@ -16,6 +16,10 @@ import numpy as np
 
 from tests.faults.vendors import VENDORS, Floats
 
+AFTER_FORCE_S = 0.1
+"""After a stop for force, the time until the force is below the budget."""
+JOINT_STOP = (0.5, 0.125)
+"""Shares of the joints' acceleration and jerk that a stop uses at least, of moving and of turning."""
 TOLERANCE = 1e-9
 """Of the limit's unit, and relative to the limit."""
 
@@ -37,6 +41,9 @@ class Promise:
     """Largest distance between tool and reference: what a compliant arm may trail or overshoot."""
     force_n: float
     tau_rate_nm_s: float
+    ddq_rad_s2: Floats | None = None
+    """(n,) what the cell takes for the joints' acceleration, and jerk: how slow a stop may be for their sake."""
+    dddq_rad_s3: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,10 @@ class Sample:
     reference_quat: Floats
     tool_m: Floats
     force_n: Floats
+    jacobian: Floats | None = None
+    """(6, n) of the tool, base frame; without it the joints that the reference implies are not judged."""
+    contacts: int = 0
+    """Places where the arm touches itself or the table."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,8 @@ class Referee:
     ends: list[float] = field(default_factory=list)
     """For each admitted command, and each stop: when the arm's permission to move ends."""
     given: list[float] = field(default_factory=list)
+    struck: list[float] = field(default_factory=list)
+    """When the arm stopped for force."""
 
     def admitted(
         self, time_s: float, valid_for_s: float, target: tuple[Floats, Floats], here: tuple[Floats, Floats]
@@ -104,7 +117,10 @@ class Referee:
 
     def breaches(self) -> list[Breach]:
         """Everything that was not inside its limit."""
-        judges = (self._of_targets, self._of_motors, self._of_reference, self._of_tool, self._of_braking)
+        judges = (
+            *(self._of_targets, self._of_motors, self._of_reference),
+            *(self._of_joints, self._of_tool, self._of_braking),
+        )
         with np.errstate(all="ignore"):  # what is infinite is found without warnings too
             return [breach for judge in judges for breach in judge() if breach]
 
@@ -160,11 +176,41 @@ class Referee:
                     f"{name} turning", times[1:], turns, dt, (acceleration, jerk), 2 / dt, "rad/s", True
                 )
 
+    def _of_joints(self) -> Iterator[Breach | None]:
+        """The joint motion that the reference asks for, by the Jacobian at each sample and differences."""
+        if len(self.samples) < 4 or self.samples[0].jacobian is None:
+            return
+        dt, vendor, times = self.period_s, VENDORS[self.arm], self._column("time_s")
+        turns = _turns_rad(self._column("reference_quat")) / dt
+        twist = np.concatenate((self._column("reference_m_s")[1:], turns), axis=1)
+        dq = np.einsum("tij,tj->ti", np.linalg.pinv(self._column("jacobian")[1:]), twist)
+        q = self._column("q_rad")[1:]
+        low, high = -vendor.dq_max_rad_s, vendor.dq_max_rad_s
+        if vendor.curve:
+            low_end, high_end, offset, gain = vendor.curve
+            low = np.maximum(low, offset - np.sqrt(gain * (q - low_end)))
+            high = np.minimum(high, np.sqrt(gain * (high_end - q)) - offset)
+        yield _above("reference joint speed, rad/s", times[1:], np.maximum(low - dq, dq - high), 0.0)
+        for order, limit in enumerate((vendor.ddq_max_rad_s2, vendor.dddq_max_rad_s3), start=1):
+            if limit is not None:
+                word = ("acceleration, rad/s2", "jerk, rad/s3")[order - 1]
+                excess = np.abs(np.diff(dq, n=order, axis=0)) / dt**order - limit
+                yield _above(
+                    f"reference joint {word}", times[1 + order :], excess, 0.0, _noise(100.0, dt ** (order + 1))
+                )
+
     def _of_tool(self) -> Iterator[Breach | None]:
         p, times, tool = self.promise, self._column("time_s"), self._column("tool_m")
         outside = np.maximum(p.low_m - tool, tool - p.high_m)
         yield _above("tool outside the box, m", times, outside, p.lag_m)
-        yield _above("contact force, N", times, np.linalg.norm(self._column("force_n"), axis=1), p.force_n)
+        force, quiet = np.linalg.norm(self._column("force_n"), axis=1), np.zeros(len(times), dtype=bool)
+        for moment in self.struck:
+            quiet |= times > moment + AFTER_FORCE_S
+        if self.struck:
+            yield _above("force after a stop for force, N", times[quiet], force[quiet], p.force_n)
+        else:
+            yield _above("contact force, N", times, force, p.force_n)
+        yield _above("places where the arm touches itself or the table", times, self._column("contacts"), 0.0)
         if VENDORS[self.arm].tool_m:
             speed = np.linalg.norm(np.diff(tool, axis=0), axis=1) / self.period_s
             yield _above("vendor's tool speed, m/s", times[1:], speed, VENDORS[self.arm].tool_m[0])
@@ -192,10 +238,11 @@ class Referee:
         place = np.array([sample.reference_m for sample in self.samples[last:stop]])
         tool = np.array([sample.tool_m for sample in self.samples[last:stop]])
         turns = _turns_rad(np.array([sample.reference_quat for sample in self.samples[last - 2 : stop]])) / dt
-        seconds, metres = _stop(rate[1], (rate[1] - rate[0]) / dt, p.tool_m, dt)
+        tool_m, tool_rad = self._softer(self.samples[last])
+        seconds, metres = _stop(rate[1], (rate[1] - rate[0]) / dt, tool_m, dt, p.tool_m[1])
         # Turning is known as the mean of each period: by now it may have grown by what the jerk allows.
         slope = np.linalg.norm(turns[1] - turns[0]) / dt + np.sqrt(3.0) * p.tool_rad[2] * dt
-        turn_s, _ = _stop(np.linalg.norm(turns[1]) + slope * dt, slope, p.tool_rad, dt)
+        turn_s, _ = _stop(np.linalg.norm(turns[1]) + slope * dt, slope, tool_rad, dt, p.tool_rad[1])
         return (
             np.abs(rate[2 + _ticks(seconds, dt) :]).max(initial=0.0),
             np.linalg.norm(turns[2 + _ticks(turn_s, dt) :], axis=1).max(initial=0.0),
@@ -203,17 +250,33 @@ class Referee:
             np.linalg.norm(tool - tool[0], axis=1).max() - np.linalg.norm(metres),
         )
 
+    def _softer(self, sample: Sample) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """Limits of moving and of turning within which the arm must be able to stop, given what its joints can do."""
+        p, answer = self.promise, []
+        for part, limits in enumerate((p.tool_m, p.tool_rad)):
+            softer = list(limits)
+            for order, most in enumerate((p.ddq_rad_s2, p.dddq_rad_s3), start=1):
+                if sample.jacobian is not None and most is not None:
+                    inverse = np.linalg.pinv(sample.jacobian)[:, 3 * part : 3 * part + 3]
+                    load = (np.abs(inverse).sum(axis=1) * limits[order] / most).max()
+                    softer[order] *= min(1.0, JOINT_STOP[part] / load)
+            answer.append((softer[0], softer[1], softer[2]))
+        return answer[0], answer[1]
+
 
 def _ticks(seconds: float, dt: float) -> int:
     """Whole periods, none where the time is no number."""
     return int(np.ceil(seconds / dt)) if np.isfinite(seconds) else 0
 
 
-def _stop(rate: Floats, slope: Floats, limits: tuple[float, float, float], dt: float) -> tuple[float, Floats]:
+def _stop(
+    rate: Floats, slope: Floats, limits: tuple[float, float, float], dt: float, steepest: float
+) -> tuple[float, Floats]:
     """Longest time, and distance per axis, of the quickest stop within acceleration and jerk: first the present
-    acceleration is taken back, then a symmetric S. `slope` is the mean of the last period, half a period old."""
+    acceleration, at most `steepest`, is taken back, then a symmetric S. `slope` is the mean of the last period, half a
+    period old."""
     _, acceleration, jerk = limits
-    back_s = np.minimum(np.abs(slope) + jerk * dt / 2, acceleration) / jerk
+    back_s = np.minimum(np.abs(slope) + jerk * dt / 2, steepest) / jerk
     peak = np.abs(rate) + jerk * back_s**2 / 2
     short, long = 2 * np.sqrt(peak / jerk), peak / acceleration + acceleration / jerk
     brake_s = np.where(peak * jerk >= acceleration**2, long, short)

@@ -6,10 +6,9 @@ import mujoco
 import numpy as np
 
 from controllers.build import LoopSettings, build_loop
-from controllers.gate import anyone
 from controllers.impedance import ImpedanceGains
 from controllers.kinematics import ArmModel
-from controllers.limits import WorkspaceBox
+from controllers.limits import HalfSpace, WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import Pose, frozen
 from controllers.records import ArmState, PoseCommand, Verdict
@@ -24,6 +23,18 @@ FORCE_N = 40.0
 STEP_M, STEP_RAD = 0.036, 0.12
 """The largest of the tasks here, with the gate's margin of a fifth."""
 LOW_M, HIGH_M = frozen([0.3, -0.2, 0.1]), frozen([0.6, 0.2, 0.5])
+WIDE_LOW_M, WIDE_HIGH_M = frozen([-0.3, -0.6, 0.1]), frozen([0.75, 0.6, 0.8])
+"""A box from which an arm can reach its joint ends, its singularities, itself and the table."""
+TABLE = HalfSpace(np.array([0.0, 0.0, 1.0]), 0.0)
+FENCE = 7
+"""The only sender whom the rig's authority knows."""
+
+
+def one_sender(fence: int, mode: str) -> str:
+    """An authority that knows one sender and three modes."""
+    if fence == FENCE and mode in ("policy", "human", "reset"):
+        return ""
+    return f"fence {fence} in mode {mode!r}: only {FENCE} may command this arm"
 
 
 @dataclass(frozen=True)
@@ -35,16 +46,29 @@ class Parts:
     own: ArmModel
 
 
-def parts(arm: str) -> Parts:
-    model = arm_spec(ARMS[arm]).compile()
+def parts(arm: str, wall_m: float | None = None) -> Parts:
+    """An arm above a table, and if wanted before a wall at x = `wall_m`. Its own model knows neither."""
+    spec = arm_spec(ARMS[arm])
+    spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[2, 2, 0.1])
+    if wall_m is not None:
+        spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.1, 1, 1], pos=[wall_m + 0.1, 0, 0.3])
+    model = spec.compile()
     return Parts(arm, model, ArmModel(arm_spec(ARMS[arm]).compile(), len(home_q(arm))))
 
 
 class Rig:
     """One run."""
 
-    def __init__(self, shared: Parts, control_hz: float, settings: SafetyConfig | None = None) -> None:
+    def __init__(
+        self,
+        shared: Parts,
+        control_hz: float,
+        settings: SafetyConfig | None = None,
+        wide: bool = False,
+        stop_n: float = 150.0,
+    ) -> None:
         s = settings or SafetyConfig()
+        low, high = (WIDE_LOW_M, WIDE_HIGH_M) if wide else (LOW_M, HIGH_M)
         self.period_s, self.ticks = 1.0 / control_hz, 0
         limits, home, self._own = arm_limits(shared.arm), home_q(shared.arm), shared.own
         self.n = len(home)
@@ -66,32 +90,40 @@ class Rig:
             FORCE_N,
         )
         settings_ = LoopSettings(
-            control_hz, WorkspaceBox(LOW_M, HIGH_M), STEP_M, STEP_RAD, s.joint_margin_rad, motion, gains
+            control_hz,
+            WorkspaceBox(low, high),
+            STEP_M,
+            STEP_RAD,
+            s.joint_margin_rad,
+            motion,
+            gains,
+            scene=(TABLE,),
+            stop_n=stop_n,
         )
         self.loop = build_loop(self._own, limits, settings_, home)
-        self.loop.gate.permit = anyone
+        self.loop.gate.permit = one_sender
         self.motion = self.loop.motion
+        motion = self.motion.limits
         self.loop.reset(home)
         self.model, self.data = shared.model, mujoco.MjData(shared.model)
         self._substeps = max(1, round(self.period_s / 0.002))
         self.model.opt.timestep = self.period_s / self._substeps
         self.data.qpos[: self.n] = home
         mujoco.mj_forward(self.model, self.data)
-        self._tool = self.data.site("tcp")
+        self._tool, self._site = self.data.site("tcp"), self.model.site("tcp").id
+        self._jacobian = np.zeros((6, self.model.nv))
         promise = Promise(
-            low_m=np.array(LOW_M),
-            high_m=np.array(HIGH_M),
+            low_m=np.array(low),
+            high_m=np.array(high),
             step_m=STEP_M,
             step_rad=STEP_RAD,
-            tool_m=(s.max_speed_m_s, s.max_acceleration_m_s2, s.max_acceleration_m_s2 / JERK_S),
-            tool_rad=(
-                s.max_rotation_rad_s,
-                s.max_rotation_acceleration_rad_s2,
-                s.max_rotation_acceleration_rad_s2 / JERK_S,
-            ),
+            tool_m=(motion.speed_m_s, motion.acceleration_m_s2, motion.jerk_m_s3),
+            tool_rad=(motion.rotation_rad_s, motion.rotation_acceleration_rad_s2, motion.rotation_jerk_rad_s3),
             lag_m=s.clip_m,
-            force_n=FORCE_N,
+            force_n=min(FORCE_N, stop_n),
             tau_rate_nm_s=gains.torque_rate_nm_s,
+            ddq_rad_s2=np.array(limits.ddq_max_rad_s2),
+            dddq_rad_s3=np.array(limits.dddq_max_rad_s3),
         )
         self.referee = Referee(shared.arm, promise, self.period_s)
 
@@ -122,7 +154,12 @@ class Rig:
         data, n = self.data, self.n
         for _ in range(ticks):
             q, dq = data.qpos[:n].copy(), data.qvel[:n].copy()
-            tau = self.loop.tick(q, dq, 0.0, self.now_s)
+            force = self._push_n()
+            faulty = self.loop.fault
+            tau = self.loop.tick(q, dq, float(np.linalg.norm(force)), self.now_s)
+            if self.loop.fault and not faulty:
+                self.referee.struck.append(self.now_s)
+            mujoco.mj_jacSite(self.model, data, self._jacobian[:3], self._jacobian[3:], self._site)
             reference = self.motion.now
             self.referee.saw(
                 Sample(
@@ -134,9 +171,26 @@ class Rig:
                     np.array(reference.linear_m_s),
                     reference.tcp.quat_wxyz,
                     self._tool.xpos.copy(),
-                    np.zeros(3),
+                    force,
+                    self._jacobian[:, :n].copy(),
+                    self._touching(),
                 )
             )
             data.ctrl[:n] = tau
             mujoco.mj_step(self.model, data, self._substeps)
             self.ticks += 1
+
+    def _push_n(self) -> np.ndarray:
+        """(3,) N, base frame: what walls press the arm with."""
+        wrench, push = np.zeros(6), np.zeros(3)
+        for k in range(self.data.ncon):
+            mujoco.mj_contactForce(self.model, self.data, k, wrench)
+            push += wrench[:3] @ self.data.contact.frame[k].reshape(3, 3)
+        return push
+
+    def _touching(self) -> int:
+        """Contacts of which a wall has no part."""
+        walls = (self.model.geom_bodyid[self.data.contact.geom] == 0) & (
+            self.model.geom_type[self.data.contact.geom] == mujoco.mjtGeom.mjGEOM_BOX
+        )
+        return int((~walls.any(axis=1)).sum()) if self.data.ncon else 0

@@ -11,7 +11,7 @@ import numpy as np
 
 from controllers.pose import Array, Pose, quat_from_rotvec, quat_mul
 from controllers.records import PoseCommand
-from tests.faults.rig import HIGH_M, LOW_M, STEP_M, STEP_RAD
+from tests.faults.rig import FENCE, HIGH_M, LOW_M, STEP_M, STEP_RAD
 
 Rng = np.random.Generator
 Make = Callable[[Rng, Pose, int], PoseCommand]
@@ -26,7 +26,7 @@ def _turned(rng: Rng, here: Pose, largest_rad: float) -> Array:
 
 
 def _plain(rng: Rng, position: Any, quat: Any, sequence: int) -> PoseCommand:
-    return PoseCommand(Pose(position, quat), sequence + 1, _valid_s(rng))
+    return PoseCommand(Pose(position, quat), sequence + 1, _valid_s(rng), FENCE)
 
 
 def steps(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
@@ -48,7 +48,7 @@ def chatter(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
 
 def drive(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
     """The same way on and on, towards a wall, and turning the same way on and on."""
-    way = np.random.default_rng(sequence // 64).uniform(-1.0, 1.0, 6)
+    way = np.random.default_rng((sequence + 1) // 64).uniform(-1.0, 1.0, 6)
     turn = quat_mul(here.quat_wxyz, quat_from_rotvec(STEP_RAD * way[3:]))
     return _plain(rng, here.position_m + STEP_M * way[:3], turn, sequence)
 
@@ -85,7 +85,7 @@ def huge(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
 
 def future(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
     """A sequence number far ahead."""
-    return PoseCommand(here, sequence + int(rng.integers(2, 10**6)), _valid_s(rng))
+    return PoseCommand(here, sequence + int(rng.integers(2, 10**6)), _valid_s(rng), FENCE)
 
 
 def _spoilt(rng: Rng, values: Array, bad: float) -> Array:
@@ -145,33 +145,78 @@ def wrong_type(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
 
 
 def no_target(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
-    return PoseCommand([None, (0.0, 0.0, 0.0), 3.0][rng.integers(3)], sequence + 1, 0.2)  # type: ignore[arg-type]
+    return PoseCommand([None, (0.0, 0.0, 0.0), 3.0][rng.integers(3)], sequence + 1, 0.2, FENCE)  # type: ignore[arg-type]
 
 
 def replays(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
     """A number that has been used, or left out."""
-    return PoseCommand(here, sequence - int(rng.integers(0, 50)), _valid_s(rng))
+    return PoseCommand(here, sequence - int(rng.integers(0, 50)), _valid_s(rng), FENCE)
 
 
 def bad_sequence(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
-    bad: Any = [float("nan"), float("-inf"), None, "9", -(2**63), [sequence + 1]][rng.integers(6)]
-    return PoseCommand(here, bad, 0.2)
+    bad: Any = [float("nan"), None, "9", -(2**63), 10**5000, True, sequence + 1.5, [sequence + 1]][rng.integers(8)]
+    return PoseCommand(here, bad, 0.2, FENCE)
 
 
 def bad_validity(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
-    bad: Any = [0.0, -0.1, 0.5000001, 1e308, float("nan"), float("inf"), -0.0, None, "0.2"][rng.integers(9)]
-    return PoseCommand(here, sequence + 1, bad)
+    bad: Any = [0.0, -0.1, 0.5000001, 1e308, float("nan"), float("inf"), -0.0, None, "0.2", 10**400][rng.integers(10)]
+    return PoseCommand(here, sequence + 1, bad, FENCE)
 
 
+def stale(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
+    """Arrived longer ago than it is valid (`AGES_S`)."""
+    return PoseCommand(here, sequence + 1, 0.1, FENCE)
+
+
+def early(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
+    """Arrives after it is judged (`AGES_S`)."""
+    return PoseCommand(here, sequence + 1, 0.1, FENCE)
+
+
+def foreign(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
+    """Under a fence, or in a mode, that may not command this arm."""
+    fences: list[Any] = [0, FENCE - 1, FENCE + 1, -FENCE, 10**400, None, "7", 7.0, float("nan"), [FENCE]]
+    modes: list[Any] = ["root", "", None, 3, b"policy", ["policy"], "POLICY"]
+    if rng.random() < 0.5:
+        return PoseCommand(here, sequence + 1, 0.2, fences[rng.integers(len(fences))])
+    return PoseCommand(here, sequence + 1, 0.2, FENCE, modes[rng.integers(len(modes))])
+
+
+def spin(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
+    """Turning on and on about one axis, to the ends of the wrist."""
+    way = np.random.default_rng((sequence + 1) // 256).normal(size=3)
+    turn = quat_mul(here.quat_wxyz, quat_from_rotvec(0.95 * STEP_RAD * way / np.linalg.norm(way)))
+    return _plain(rng, here.position_m, turn, sequence)
+
+
+def fold(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
+    """Towards the arm's own base and the table."""
+    goal = np.array([0.0, rng.uniform(-0.1, 0.1), 0.1])
+    way = goal - here.position_m
+    return _plain(rng, here.position_m + STEP_M * way / max(1e-6, np.abs(way).max()), here.quat_wxyz, sequence)
+
+
+def stretch(rng: Rng, here: Pose, sequence: int) -> PoseCommand:
+    """Away from the base, until the elbow is straight."""
+    way = here.position_m - [0.0, 0.0, 0.3]
+    return _plain(rng, here.position_m + STEP_M * way / max(1e-6, np.abs(way).max()), here.quat_wxyz, sequence)
+
+
+AGES_S: Mapping[str, tuple[float, float]] = {"stale": (0.1, 3.0), "early": (-3.0, -1e-9)}
+"""Least and greatest age at which a kind is judged; else up to one period."""
 KINDS: Mapping[str, Make] = {
     make.__name__.replace("_", " "): make
     for make in (
         *(steps, jumps, chatter, drive, edges, sign_flips, subnormal, nearly_unit, huge, future),
         *(nan, infinite, not_unit, wrong_shape, wrong_type, no_target, replays, bad_sequence, bad_validity),
+        *(stale, early, foreign, spin, fold, stretch),
     )
 }
 NEVER = frozenset(
-    {"nan", "infinite", "not unit", "wrong shape", "no target", "replays", "bad sequence", "bad validity"}
+    {
+        *("nan", "infinite", "not unit", "wrong shape", "no target", "replays", "bad sequence", "bad validity"),
+        *("stale", "early", "foreign"),
+    }
 )
-MOTION = ("steps", "jumps", "chatter", "drive", "edges")
+MOTION = ("steps", "jumps", "chatter", "drive", "edges", "spin", "fold", "stretch")
 """Kinds that move the arm, among which the others are strewn."""
