@@ -7,27 +7,28 @@ import numpy as np
 import pytest
 
 from controllers.limits import WorkspaceBox
+from robot_rl.drills import world
 from robot_rl.drills.cell import FORWARD, Cell, said
-from robot_rl.drills.drill import DRILLS
+from robot_rl.drills.drill import Drill
 from robot_rl.drills.geometry import jacobian, links_and_links, links_and_table, nearest_m, towards, turning
 from robot_rl.drills.yard import Yard, wide
 from robot_rl.operator import Authority
 from robot_rl.tasks.base import add_box, add_floor_and_light
 
 
-@pytest.mark.parametrize("number", [48, 53])
-def test_a_drill_passes_and_is_the_same_each_time(number: int, tmp_path: Path) -> None:
-    outcome = DRILLS[number](tmp_path, 3)
+@pytest.mark.parametrize("drill", [world.target_far_outside, world.vendor_reflex])
+def test_a_drill_passes_and_is_the_same_each_time(drill: Drill, tmp_path: Path) -> None:
+    outcome = drill(tmp_path, 3)
     assert outcome.passed, outcome.seen
     assert outcome.restarted
-    assert outcome == DRILLS[number](tmp_path, 3)
+    assert outcome == drill(tmp_path, 3)
 
 
 def test_without_the_box_a_target_outside_it_is_followed_and_the_drill_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(WorkspaceBox, "apply", lambda self, target, state: target)
-    outcome = DRILLS[48](tmp_path, 0)
+    outcome = world.target_far_outside(tmp_path, 0)
     assert not outcome.passed and "not past it" in outcome.seen and "tool outside its box" in outcome.seen
 
 
@@ -35,7 +36,7 @@ def test_an_authority_that_does_not_mirror_faults_fails_the_drill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Authority, "mirror", lambda self, part, fault: None)
-    outcome = DRILLS[53](tmp_path, 0)
+    outcome = world.vendor_reflex(tmp_path, 0)
     assert not outcome.passed and "every try refused" in outcome.seen
 
 
