@@ -61,15 +61,22 @@ def links_and_links(cell: Cell) -> list[tuple[int, int]]:
     geoms = [int(geom) for geom in _solid(cell) if depth[model.geom_bodyid[geom]] >= 0]
     order = {geom: depth[model.geom_bodyid[geom]] for geom in geoms}
     pairs = [(a, b) for a in geoms for b in geoms if order[b] - order[a] > 1]
-    data = mujoco.MjData(model)
+    data = _data(cell)
     data.qpos[: len(cell.limits.q_min_rad)] = home()
     mujoco.mj_kinematics(model, data)
     return [pair for pair in pairs if mujoco.mj_geomDistance(model, data, *pair, 0.05, None) > 0.02]
 
 
+def _data(cell: Cell) -> mujoco.MjData:
+    """A copy to look at: with fingers and objects as they are now."""
+    data = mujoco.MjData(cell.world.model)
+    data.qpos[:] = cell.world.data.qpos
+    return data
+
+
 def nearest_m(cell: Cell, pairs: list[tuple[int, int]]) -> float:
     """The shortest distance of any pair at every tenth tick, at most 1 m."""
-    model, data, nearest = cell.world.model, mujoco.MjData(cell.world.model), 1.0
+    model, data, nearest = cell.world.model, _data(cell), 1.0
     for tick in cell.ticks[::10]:
         data.qpos[: len(tick.q_rad)] = tick.q_rad
         mujoco.mj_kinematics(model, data)
