@@ -1,0 +1,348 @@
+"""Faults 1 to 10: numbers that are none, too large, of the wrong kind, or not where they can be."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from controllers.pose import Array, Pose
+from controllers.records import PoseCommand
+from controllers.reference import MotionLimits, ReferenceMotion
+from robot_rl.compose import load_config
+from robot_rl.config import SafetyConfig
+from robot_rl.drills.cell import ASIDE, FORWARD, HELD_S, Cell, said
+from robot_rl.drills.drill import Outcome, drill
+from robot_rl.drills.yard import Yard
+from robot_rl.drivers.sim import SimGripper
+from robot_rl.make import JERK_S
+from robot_rl.operator import State
+
+
+def moving(seed: int, *settings: str, **more: Any) -> Cell:
+    """A cell in an episode, its tool under way sideways."""
+    cell = Cell(seed, *settings, **more)
+    cell.begin()
+    cell.drive(ASIDE, 3)
+    return cell
+
+
+@drill(1)
+def nan_in_one_component(folder: Path, seed: int) -> Outcome:
+    """An action with one NaN, and then nothing valid; a target with one NaN on the wire."""
+    cell = moving(seed)
+    action = ASIDE.copy()
+    action[cell.rng.integers(6)] = np.nan
+    since_s = cell.now_s
+    refusal = said(lambda: cell.env.step(action))
+    at_once = cell.now_s == since_s
+    cell.wait(1.0)
+    on_wire = _on_the_wire(seed, partial(_misplaced, np.nan))
+    checks = {
+        "refused before anything moved": bool(refusal) and at_once,
+        "at rest in time": (cell.rest_s(since_s) or 9.0) < HELD_S,
+        "nothing of it at the motors": on_wire[0],
+    }
+    seen = f"action refused, tool went on {1e3 * cell.way_m(since_s):.1f} mm; {on_wire[1]}"
+    return cell.outcome(checks, seen, f"{refusal} | {on_wire[2]}", since_s, 0.0)
+
+
+@drill(2)
+def infinite_or_huge(folder: Path, seed: int) -> Outcome:
+    """Actions and targets with infinities and 1e308."""
+    cell = moving(seed)
+    since_s, refusals, checks, seen = cell.now_s, [], {}, []
+    for bad in (np.inf, -np.inf, 1e308, -1e308):
+        action = ASIDE.astype(np.float64)
+        action[cell.rng.integers(6)] = bad
+        refusals.append(_refusal(cell, action))
+        checks[f"action with {bad:g} refused"] = bool(refusals[-1]) and cell.now_s == since_s
+        refused, text, told = _on_the_wire(seed, partial(_misplaced, bad))
+        checks[f"target with {bad:g} refused"] = refused
+        seen.append(f"{bad:g}: {text}")
+        refusals.append(told)
+    cell.wait(1.0)
+    message = " | ".join(dict.fromkeys(filter(None, refusals)))
+    return cell.outcome(checks, "; ".join(seen), message, since_s, 0.0)
+
+
+WRONG: dict[str, Callable[[Array], object]] = {
+    "too short": lambda action: action[:5],
+    "too long": lambda action: np.append(action, 0.0),
+    "2-D": lambda action: action[None],
+    "empty": lambda action: np.zeros(0),
+    "a number": lambda action: 0.5,
+    "nothing": lambda action: None,
+    "objects": lambda action: action.astype(object),
+    "objects that are none": lambda action: np.array([None] * 6),
+    "objects of objects": lambda action: np.array([{}] * 6),
+    "text": lambda action: action.astype(str),
+    "complex": lambda action: action.astype(complex),
+    "truth values": lambda action: action.astype(bool),
+}
+"""Each from an action (6,)"""
+
+
+@drill(3)
+def action_of_the_wrong_kind(folder: Path, seed: int) -> Outcome:
+    """Wrong length, type, objects, two dimensions: refused with the shape in the message."""
+    cell = moving(seed)
+    since_s, silent, vague, told = cell.now_s, [], [], []
+    for name, make in WRONG.items():
+        text = _refusal(cell, make(ASIDE.astype(np.float64)))
+        if not text:
+            silent.append(name)
+        elif "shape" not in text:
+            vague.append(name)
+        told.append(f"{name}: {text or 'taken'}")
+    cell.wait(1.0)
+    checks = {
+        f"refused: {', '.join(silent)}": not silent,
+        f"shape in the message: {', '.join(vague)}": not vague,
+        "at rest in time": bool(silent) or (cell.rest_s(since_s) or 9.0) < HELD_S,
+    }
+    seen = f"{len(WRONG) - len(silent)} of {len(WRONG)} kinds refused, {len(silent) + len(vague)} without their shape"
+    return cell.outcome(checks, seen, " | ".join(told), since_s, 0.0)
+
+
+@drill(4)
+def chatter(folder: Path, seed: int) -> Outcome:
+    """The largest legal action, to and fro, at every policy step, at 50 Hz."""
+    cell = moving(seed, "robot.policy_hz=50")
+    since_s = cell.now_s
+    trouble = said(_chatter, cell, 100)
+    alarms = cell.alarms()
+    cell.wait(1.0)
+    checks = {"went on": not trouble, "an alarm about chatter": "chatter" in alarms}
+    tau = np.abs(np.diff(cell.column("tau_nm", since_s), axis=0)).max() / cell.period_s
+    seen = (
+        f"200 reversals in 4 s; tool moved {1e3 * cell.way_m(since_s):.1f} mm, torque changed by at most {tau:.0f} Nm/s"
+    )
+    return cell.outcome(checks, seen, trouble or alarms, since_s + 4.0)
+
+
+def _chatter(cell: Cell, times: int) -> None:
+    for _ in range(times):
+        cell.to_and_fro(1)
+
+
+@drill(5)
+def quaternions(folder: Path, seed: int) -> Outcome:
+    """A small error of length is normalised, zero is refused, a change of sign turns nothing."""
+    plain = _turns(seed, lambda pose, k: pose)
+    cases: dict[str, Callable[[Pose, int], Pose]] = {
+        "length 1.0005": lambda pose, k: Pose(pose.position_m, pose.quat_wxyz * 1.0005),
+        "sign flipped": lambda pose, k: Pose(pose.position_m, pose.quat_wxyz * (1.0 if k % 2 else -1.0)),
+    }
+    checks, seen = {}, []
+    for name, spoil in cases.items():
+        turns = _turns(seed, spoil)
+        off_rad = float((2 * np.arccos(np.clip(np.abs(np.sum(turns * plain, axis=1)), 0.0, 1.0))).max())
+        checks[f"{name}: as if nothing were wrong"] = off_rad < 2e-3
+        seen.append(f"{name}: {off_rad:.1e} rad from the same run without it")
+    refused, text, told = _on_the_wire(seed, lambda pose: Pose(pose.position_m, 0.0 * pose.quat_wxyz))
+    checks["zero refused"] = refused
+    cell = moving(seed)
+    return cell.outcome(checks, "; ".join([*seen, f"zero: {text}"]), told, detected_s=0.0)
+
+
+@drill(6)
+def rotation_matrix(folder: Path, seed: int) -> Outcome:
+    """Orientations are quaternions here: a matrix in their place, orthonormal or not, is refused."""
+    checks, seen, told = {}, [], ""
+    for name, matrix in (("orthonormal", np.eye(3)), ("not orthonormal", np.eye(3) + 0.1), ("4 x 4", np.eye(4))):
+        refused, text, told = _on_the_wire(seed, partial(_turned, matrix))
+        checks[f"{name}: refused"] = refused
+        seen.append(f"{name}: {text}")
+    cell = moving(seed)
+    return cell.outcome(checks, "; ".join(seen), told, detected_s=0.0)
+
+
+@drill(7)
+def nan_in_the_measured_joints(folder: Path, seed: int) -> Outcome:
+    """One joint's position reads NaN for 20 ms, in full motion."""
+    return _encoder_fault(seed, 0.02, lambda cell, q: _with(q, np.nan, int(cell.rng.integers(len(q)))))
+
+
+@drill(8)
+def joint_jumps(folder: Path, seed: int) -> Outcome:
+    """One joint reads 0.5 rad more from one tick to the next; another time, for 20 ms, one beyond its range."""
+    jump = _encoder_fault(seed, 0.1, lambda cell, q: q + 0.5 * (np.arange(len(q)) == 3))
+    beyond = _encoder_fault(
+        seed, 0.02, lambda cell, q: np.where(np.arange(len(q)) == 3, cell.limits.q_max_rad + 0.3, q)
+    )
+    return Outcome(
+        jump.passed and beyond.passed,
+        f"0.5 rad: {jump.seen}; beyond its range: {beyond.seen}",
+        f"{jump.message} | {beyond.message}",
+        _longest(jump.detected_s, beyond.detected_s),
+        _longest(jump.held_s, beyond.held_s),
+        restarted=jump.restarted and beyond.restarted,
+    )
+
+
+@drill(9)
+def gripper_toggles(folder: Path, seed: int) -> Outcome:
+    """A gripper action far out of range is taken for its end; one that changes at every step of 20 Hz is slowed."""
+    cell = Cell(seed, "robot.policy_hz=20", task=Yard(gripper=True))
+    cell.begin()
+    motor = cell.world.data.actuator("gripper").ctrl
+    still = np.zeros(7, np.float32)
+    told: list[tuple[float, float]] = []
+    since_s = cell.now_s
+    cell.world.watcher = lambda: told.append((cell.now_s, float(motor[0])))
+    for k in range(30):
+        cell.env.step(np.append(still[:6], 1e6 if k % 2 else -1e6).astype(np.float32))
+    cell.attend()
+    times = [t for (t, now), (_, before) in zip(told[1:], told, strict=False) if now != before]
+    gaps = np.diff(times)
+    checks = {
+        "inside the gripper's range": all(0.0 <= width <= SimGripper.OPEN_M for _, width in told),
+        "at most 3 changes a second at the motor": bool((gaps > 1 / 3).all()) and len(gaps) > 3,
+    }
+    seen = f"30 changes asked in {cell.now_s - since_s:.1f} s, each {gaps.min():.2f} s or more after the one before"
+    return cell.outcome(checks, seen, "")
+
+
+@drill(10)
+def no_time_at_all(folder: Path, seed: int) -> Outcome:
+    """A validity of zero or less; a limiter built for a period of zero or less; ticks at which no time has passed."""
+    torques, told = {}, ""
+    for validity_s in (None, 0.0, -0.1, float("nan")):
+        cell = moving(seed)
+        since_s = cell.now_s
+        if validity_s is None:
+            cell.wait(0.1)
+        else:
+            cell.arm.wire = partial(_valid_for, validity_s)
+            cell.drive(-FORWARD, 1)
+            told = cell.refusal()
+        torques[validity_s] = cell.column("tau_nm", since_s)
+    kept = all(np.array_equal(torques[None], tau) for tau in torques.values())
+    built = [hz for hz in ("0", "-500") if not said(load_config, [f"robot.control_hz={hz}"])]
+    taken = [period_s for period_s in (0.0, -0.002) if _moves(period_s, cell.config.safety, cell.env.reading.arm.tcp)]
+    cell = moving(seed)
+    still_s = cell.now_s
+    cell.tick_s = lambda now_s: min(now_s, still_s)
+    said(cell.drive, ASIDE, 2)  # it may stop for good
+    cell.tick_s = lambda now_s: now_s
+    checks = {
+        "command before kept, to the last bit": kept,
+        f"a cell with such a control rate refused: {built}": not built,
+        f"a limiter with such a period refused: {taken}": not taken,
+    }
+    seen = "3 validities: the torques are those of silence; 0.2 s of ticks without time: within all limits"
+    return cell.outcome(checks, seen, told, detected_s=0.0, reference=False)
+
+
+def _misplaced(coordinate_m: float, pose: Pose) -> Pose:
+    return Pose(_with(pose.position_m, coordinate_m), pose.quat_wxyz)
+
+
+def _turned(turn: Array, pose: Pose) -> Pose:
+    return Pose(pose.position_m, turn)
+
+
+def _valid_for(valid_for_s: float, command: PoseCommand) -> PoseCommand:
+    return replace(command, valid_for_s=valid_for_s)
+
+
+def _moves(period_s: float, safety: SafetyConfig, start: Pose) -> bool:
+    """A limiter of motion is built for such a period, and moves."""
+    speed, up, turn, turn_up = (
+        safety.max_speed_m_s,
+        safety.max_acceleration_m_s2,
+        safety.max_rotation_rad_s,
+        safety.max_rotation_acceleration_rad_s2,
+    )
+    try:
+        motion = ReferenceMotion(MotionLimits(speed, up, up / JERK_S, turn, turn_up, turn_up / JERK_S), period_s, start)
+    except ValueError:
+        return False
+    motion.aim(start.moved(np.array([0.1, 0.0, 0.0]), np.zeros(3)))
+    return any(np.abs(motion.tick().tcp.position_m - start.position_m).max() > 0.0 for _ in range(10))
+
+
+def _with(values: Array, bad: float, index: int = 0) -> Array:
+    values = np.array(values)
+    values[index] = bad
+    return values
+
+
+def _on_the_wire(seed: int, spoil: Callable[[Pose], Pose]) -> tuple[bool, str, str]:
+    """Targets spoilt for half a second: whether none moved the arm, how the torques compare with those of silence, and
+    what the operator was told."""
+    torques = []
+    for spoilt in (False, True):
+        cell = moving(seed)
+        since_s = cell.now_s
+        if spoilt:
+            cell.bend(spoil)
+            said(cell.drive, -ASIDE, 4)
+        else:
+            cell.wait(0.4)
+        torques.append(cell.column("tau_nm", since_s)[:200])
+    silence, fault = torques
+    worst = float(np.abs(silence - fault).max()) if np.isfinite(fault).all() else np.inf
+    refused = bool(worst == 0.0 and not cell.breaches())
+    text = "torques as in silence" if refused else f"torques up to {worst:.1f} Nm from those of silence"
+    return refused, text, cell.refusal()
+
+
+def _refusal(cell: Cell, action: object) -> str:
+    """With warnings of numpy about what it throws away kept quiet: to take it is the fault."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return said(cell.env.step, action)
+
+
+def _turns(seed: int, spoil: Callable[[Pose, int], Pose]) -> Array:
+    """(T, 4) orientations of the tool in one second of motion and turning, with every target spoilt."""
+    cell = moving(seed)
+    since_s = cell.now_s
+    cell.arm.wire = lambda command: replace(command, target=spoil(command.target, command.sequence))
+    cell.drive(np.array([0.0, -0.5, 0.0, 0.3, 0.0, 0.5], np.float32), 10)
+    return cell.column("turn", since_s)
+
+
+def _encoder_fault(seed: int, lasts_s: float, lie: Callable[[Cell, Array], Array]) -> Outcome:
+    """The arm's joint positions are not what is read, for a while. It must stop, and stay so until a person comes."""
+    cell = moving(seed)
+    since_s, index = cell.now_s + 0.05, cell.rng.bit_generator.state
+
+    def read(q: Array) -> Array:
+        cell.rng.bit_generator.state = index  # the same joint at every tick
+        return lie(cell, q) if since_s <= cell.now_s < since_s + lasts_s else q
+
+    cell.encoders = lambda q, dq: (read(q), dq)
+    cell.arm.sense = lambda state: replace(state, q_rad=read(state.q_rad))
+    trouble = said(cell.drive, ASIDE, 6)
+    stopped = [event.stamp_s for event in cell.world.guard.events if event.after is State.STOPPED]
+    after = said(cell.drive, ASIDE, 3)
+    cell.wait(1.0)
+    message = cell.view()
+    cell.person = False
+    alone = said(cell.begin)
+    checks = {
+        "latched at once": bool(stopped) and stopped[0] - since_s < 0.01,
+        "refused afterwards": bool(after),
+        "nothing goes on without a person": bool(alone),
+        "at rest in time": (cell.rest_s(since_s) or 9.0) < HELD_S,
+        "no way but to brake": cell.way_m(since_s) < 0.05,
+    }
+    seen = f"tool went on {1e3 * cell.way_m(since_s):.1f} mm, torque within {_span(cell, since_s):.1f} Nm of the first"
+    detected_s = round(stopped[0] - since_s, 6) if stopped else None
+    return cell.outcome(checks, seen, f"{message} | {trouble or after}", since_s, detected_s, reference=False)
+
+
+def _span(cell: Cell, since_s: float) -> float:
+    tau = cell.column("tau_nm", since_s)
+    return float(np.abs(tau - tau[0]).max())
+
+
+def _longest(*times_s: float | None) -> float | None:
+    known = [time_s for time_s in times_s if time_s is not None]
+    return max(known) if len(known) == len(times_s) else None
