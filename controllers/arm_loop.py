@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from controllers.chatter import Chatter
 from controllers.force import ForceMonitor
 from controllers.gate import Gate
 from controllers.impedance import CartesianImpedance
@@ -32,15 +33,19 @@ class ArmLoop:
         joints: JointMotion,
         readings: Readings,
         force: ForceMonitor,
+        chatter: Chatter,
         period_s: float,
     ) -> None:
         self.gate = gate
         self._model = model
         self.motion = motion
         self._impedance, self._joints, self._readings, self._force = impedance, joints, readings, force
+        self.chatter = chatter
         self._late_s = OVERRUN * period_s
         self._tau: Array | None = None
         self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
+        self._lost = False
+        """The last reading was not believed: where the arm is must be seen anew."""
         self.overruns = 0
         """Periods that came late."""
         self.fault = ""
@@ -54,6 +59,8 @@ class ArmLoop:
         self._impedance.reset()
         self._readings.reset(q_rad)
         self._force.touched()
+        self.chatter.reset()
+        self._lost = False
         self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
         self._tau, self.fault = None, ""
 
@@ -66,6 +73,8 @@ class ArmLoop:
         if not verdict.refused:
             room = self._joints.room(self._model, state.q_rad)
             acted += self.motion.aim(verdict.target, verdict.speed, room)
+            self.chatter.note(verdict.target.position_m - state.tcp.position_m)
+            acted += ["chatter"] if self.chatter.acting else []
             self._given_s, self._expires_s = now_s, arrived_s + command.valid_for_s
         return self._told(verdict, acted)
 
@@ -95,6 +104,9 @@ class ArmLoop:
         if not self._believed(q_rad, dq_rad_s, now_s):
             return np.zeros_like(q_rad) if self._tau is None else self._tau
         self._model.update(q_rad, dq_rad_s)
+        if self._lost:
+            self.motion.hold(self._model.tcp())
+            self._lost = False
         pushed = self._force.fault(force_n)
         if pushed and not self.fault:
             self._latch(pushed)
@@ -117,7 +129,7 @@ class ArmLoop:
         wrong = self._readings.fault(q_rad, dq_rad_s, elapsed_s if late else 0.0)
         if not wrong:
             return True
-        again = self.fault
+        again, self._lost = self.fault, True
         self._latch(wrong)
         return bool(again and np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all())
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from controllers.arm_loop import ArmLoop
+from controllers.chatter import Chatter
 from controllers.force import ForceMonitor
 from controllers.gate import Gate
 from controllers.impedance import CartesianImpedance, ImpedanceGains
@@ -66,5 +67,6 @@ def build_loop(model: ArmModel, limits: ArmLimits, settings: LoopSettings, postu
         joints,
         Readings(limits, period_s),
         ForceMonitor(s.contact_n, s.stop_n),
+        Chatter(s.step_m),
         period_s,
     )

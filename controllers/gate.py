@@ -1,9 +1,9 @@
 """The one gate in front of the motors: every command passes it, whoever sent it.
 
-Order: numbers are finite and of the right shape; the sequence is new; the sender may command this arm; validity and age
-are allowed; the arm knows where it is; then the limits in their order; then a last look; then what slows the motion
-down. What is refused changes nothing: the arm goes on with the command before, until that runs out. Nothing that a
-sender puts into a command is raised.
+Order: numbers are finite and of the right shape; the sender may command this arm; the sequence is new under its lease;
+validity and age are allowed; the arm knows where it is; then the limits in their order; then a last look; then what
+slows the motion down. What is refused changes nothing: the arm goes on with the command before, until that runs out.
+Nothing that a sender puts into a command is raised.
 Not a certified safety function: the robot's own rated functions and the emergency stop are.
 """
 
@@ -19,6 +19,8 @@ from controllers.slowdowns import Slowdown
 
 MAX_VALIDITY_S = 0.5
 MAX_SEQUENCE = 2**63 - 1
+FARTHEST_M = 10.0
+"""No arm here reaches so far: such a target is a mistake, not a direction."""
 UNIT_TOLERANCE = 1e-3
 """A quaternion this far from unit length is taken for a rounded one, and normalised."""
 ROUNDING = 1e-12
@@ -45,7 +47,7 @@ class Gate:
         self._box = box
         self._limits = (box, *limits)
         self._slowdowns = tuple(slowdowns)
-        self._last_sequence = -1
+        self._last_fence, self._last_sequence = 0, -1
         self.permit: Permit = nobody
         self.counts: dict[str, int] = {}
 
@@ -56,7 +58,7 @@ class Gate:
             name, why = self._refusal(command, asked, state, arrived_s, now_s)
             if asked is None or name:
                 return self._refused(state, (name,), why)
-            return self._limited(asked, state, command.sequence)
+            return self._limited(asked, state, command)
 
     def note(self, reasons: Sequence[str]) -> None:
         """Count what acted on a command."""
@@ -75,13 +77,19 @@ class Gate:
                 f"target: position {asked.position_m.tolist()} m, quaternion of length {size:.6g}; "
                 f"allowed: finite, and 1 within {UNIT_TOLERANCE:g}"
             )
-        if not (_whole(command.sequence) and self._last_sequence < command.sequence <= MAX_SEQUENCE):
-            return "sequence", f"{_shown(command.sequence)}; allowed: whole numbers above {self._last_sequence}"
+        if not _all_below(asked.position_m, FARTHEST_M):
+            return (
+                "far",
+                f"target: position {asked.position_m.tolist()} m; allowed: within {FARTHEST_M:g} m of the base",
+            )
         if not (_whole(command.fence) and isinstance(command.mode, str)):
             return "authority", f"fence {_shown(command.fence)}, mode {_shown(command.mode)}; allowed: a number, a word"
         refused = self.permit(command.fence, command.mode)
         if refused:
             return "authority", refused
+        last = self._last_sequence if command.fence == self._last_fence else -1  # each lease counts for itself
+        if not (_whole(command.sequence) and last < command.sequence <= MAX_SEQUENCE):
+            return "sequence", f"{_shown(command.sequence)}; allowed: whole numbers above {last}"
         valid_s, age_s = _real(command.valid_for_s), _real(now_s) - _real(arrived_s)
         if not 0.0 < valid_s <= MAX_VALIDITY_S:
             return "validity", f"{_shown(command.valid_for_s)} s; allowed: above 0, at most {MAX_VALIDITY_S:g} s"
@@ -93,7 +101,7 @@ class Gate:
             )
         return "", ""
 
-    def _limited(self, asked: Pose, state: ArmState, sequence: int) -> Verdict:
+    def _limited(self, asked: Pose, state: ArmState, command: PoseCommand) -> Verdict:
         target, size = asked, length(asked.quat_wxyz)
         if abs(size - 1.0) > ROUNDING:
             target = Pose(asked.position_m, frozen(asked.quat_wxyz / size))
@@ -110,7 +118,7 @@ class Gate:
             low, high = self._box.low_m.tolist(), self._box.high_m.tolist()
             why = f"target {place} m after all limits; allowed: {low} to {high} m"
             return self._refused(state, (*reasons, "final_check"), why)
-        self._last_sequence = sequence
+        self._last_fence, self._last_sequence = command.fence, command.sequence
         return self._slowed(target, state, reasons)
 
     def _slowed(self, target: Pose, state: ArmState, reasons: list[str]) -> Verdict:
@@ -150,6 +158,10 @@ def _finite(pose: Pose) -> bool:
 
 def _all_finite(values: Array) -> bool:
     return all(map(math.isfinite, values.tolist()))
+
+
+def _all_below(values: Array, most: float) -> bool:
+    return all(-most <= value <= most for value in values.tolist())
 
 
 def _whole(value: object) -> bool:

@@ -75,6 +75,9 @@ class ReferenceMotion:
     """
 
     def __init__(self, limits: MotionLimits, period_s: float, start: Pose) -> None:
+        """Raises ValueError for a period that is none."""
+        if not 0.0 < period_s < 1.0:
+            raise ValueError(f"period {period_s} s; allowed: above 0, below 1 s")
         self._otg, self._planner = Ruckig(6, period_s), Ruckig(6)
         self._in, self._out, self._plan = InputParameter(6), OutputParameter(6), Trajectory(6)
         # Axes on their own: keeping them in step fails numerically for moves of micrometres.

@@ -88,6 +88,7 @@ class Clearance:
         """
         self._model, self._mj = model, copy.copy(model.model)
         self._mj.geom_margin[:] = self.SELF_SLOW_M
+        self._mj.body_margin[:] = self.SELF_SLOW_M  # what the broad phase goes by
         self._data = mujoco.MjData(self._mj)
         body = self._mj.geom_bodyid
         order = _joints_below(model)[body]

@@ -48,6 +48,8 @@ ROBOT_FIELDS = {
 }
 GRIPPER_SETTLE_S = 0.4
 """Extra time in a step that opens or closes the gripper, so that its outcome is seen in the next observation."""
+OPENING_TRIES, OPENING_SHORT_M = 3, 0.01
+"""Tries to open the gripper at a reset, and how much narrower it may stay."""
 ARRIVED_M, ARRIVED_RAD, RESET_EXTRA_S = 0.003, 0.03, 4.0
 """When a scripted move has arrived, and how much longer than planned it may take."""
 RESET_SPEED = 0.6
@@ -120,8 +122,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self._steps = self._max_steps
         self.pilot.pause("a reset follows")
         start = self.scene.reset(self.np_random)
-        if self.gripper:
-            self.gripper.command(closing=False)
+        self._open_gripper()
         self.pilot.begin()
         self._move_to(start)
         self._reset_pose = self.arm.read().tcp
@@ -150,7 +151,12 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
             executed[:axes] = np.clip(self.action_spec.from_motion(motion), -1.0, 1.0)
         changed = self._grip(action)
         self._wait_until(started_s + self._period_s + (GRIPPER_SETTLE_S if changed else 0.0))
-        self.reading = self._read()
+        try:
+            self.reading = self._read()
+            observation = self._observation(self.reading)
+        except HardwareError as error:
+            self.pilot.give_up(str(error))
+            raise
         self._steps += 1
         stopped = self.arm.fault
         success = not stopped and self.scene.task.succeeded(self.reading)
@@ -166,7 +172,21 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         truncated = not terminated and self._steps >= self._max_steps
         if terminated:
             self._steps = self._max_steps
-        return self._observation(self.reading), float(success), terminated, truncated, info
+        return observation, float(success), terminated, truncated, info
+
+    def _open_gripper(self) -> None:
+        if not self.gripper:
+            return
+        wanted_m = self.scene.task.opening_m
+        for _ in range(OPENING_TRIES):
+            self.gripper.command(closing=False)
+            if self.gripper.read().width_m > wanted_m - OPENING_SHORT_M:
+                return
+            self.clock.sleep_until(self.clock.now_s() + GRIPPER_SETTLE_S)
+        raise HardwareError(
+            f"reset: the gripper is at {self.gripper.read().width_m:.3f} m after {OPENING_TRIES} tries to open it to "
+            f"{wanted_m:.3f} m; take out what is in it, then go on"
+        )
 
     def turn_of(self, source: Source) -> None:
         """Who chooses the actions that follow."""
@@ -274,9 +294,14 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         return MotionLimits(speed, up * speed, jerk * speed, turn, up * turn, jerk * turn)
 
     def _legal(self, action: Float32) -> Float32:
-        action = np.asarray(action, dtype=np.float32)
-        if action.shape != self.action_space.shape:
-            raise ValueError(f"action has shape {action.shape}, expected {self.action_space.shape}")
+        given = np.asarray(action)
+        if given.dtype.kind not in "fiu" or given.shape != self.action_space.shape:
+            raise ValueError(
+                f"action has type {given.dtype} and shape {given.shape}, expected numbers of shape "
+                f"{self.action_space.shape}; nothing was moved"
+            )
+        with np.errstate(over="ignore"):
+            action = given.astype(np.float32)
         if not np.isfinite(action).all():
             raise NonFiniteError(f"action is {action.tolist()}: every entry must be finite; nothing was moved")
         if self._steps >= self._max_steps:

@@ -28,7 +28,7 @@ class Guard:
         self.supervisor.watch("arm", "arm", 1.0 / control_hz)
         self.stops = 0
         """How often the arm was stopped."""
-        self._loop = loop
+        self._loop, self._clock, self._chattering = loop, clock, False
         self._heard_s = self.authority.heard_s
         loop.gate.permit = self.authority.admits
 
@@ -42,8 +42,18 @@ class Guard:
             supervisor.beat("actor")
         for alarm in supervisor.judge():
             self._act_on(alarm)
+        self._watch_chatter()
         if authority.state not in MOVING:
             self._loop.stop()
+
+    def _watch_chatter(self) -> None:
+        acting = self._loop.chatter.acting
+        if acting is self._chattering:
+            return
+        self._chattering = acting
+        cause = f"{'' if acting else 'over: '}actor: its commands chatter, to and fro with large steps"
+        action = "going on, within all limits: look at the policy" if acting else "it may go on"
+        self._act_on(Alarm(self._clock.now_s(), "actor", acting, Do.GO_ON, cause, action))
 
     def _act_on(self, alarm: Alarm) -> None:
         self.alarms.append(alarm)

@@ -15,6 +15,8 @@ FROZEN = 10
 """So many pictures in a row that are the same to the last bit: a real sensor's noise does not allow that."""
 DARK, BRIGHT = 2, 253
 """Where no pixel is above, or none below, nothing is seen."""
+COLOURFUL = 8.0
+"""Difference of mean red and mean blue from which the order of the colours can be told."""
 
 
 class Sight:
@@ -23,8 +25,9 @@ class Sight:
     def __init__(self, camera: Camera, clock: Clock, *, still_lifes: bool) -> None:
         """`still_lifes`: identical pictures are possible, as in a simulation at rest."""
         self._camera, self._clock, self._still_lifes = camera, clock, still_lifes
-        self.shape = camera.read().image.shape
-        self.name = camera.name
+        first = camera.read().image
+        self.shape, self.name = first.shape, camera.name
+        self._colours, self._dark_halves = _mean_colours(first), _dark_halves(first)
         self.restart()
 
     def restart(self) -> None:
@@ -46,9 +49,19 @@ class Sight:
             self._refuse(f"gives {frame.image.dtype} {frame.image.shape}, at the start it was uint8 {self.shape}")
         if frame.image.max() <= DARK or frame.image.min() >= BRIGHT:
             self._refuse(f"shows nothing: pixels from {frame.image.min()} to {frame.image.max()}")
+        self._check_sense(frame.image)
         self._sequence = frame.sequence
         self._check_life(frame.image)
         return frame.image
+
+    def _check_sense(self, image: NDArray[np.uint8]) -> None:
+        """Against the first picture of all: what was there then, a half or a colour, does not go away."""
+        if _dark_halves(image) > self._dark_halves:
+            self._refuse("shows half a picture: the rest is black")
+        now, then = _mean_colours(image), self._colours
+        off, off_swapped = np.linalg.norm(now - then), np.linalg.norm(now[::-1] - then)
+        if abs(then[0] - then[2]) > COLOURFUL and off_swapped < off / 4:
+            self._refuse(f"shows red for blue: mean colours {now.round()}, at the start {then.round()}")
 
     def _check_life(self, image: NDArray[np.uint8]) -> None:
         if self._still_lifes:
@@ -61,3 +74,15 @@ class Sight:
 
     def _refuse(self, what: str) -> None:
         raise StaleError(f"camera {self.name} {what}; check the camera and its cable, nothing was kept of it")
+
+
+def _mean_colours(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(3,) of a picture with colours; zeros for anything else."""
+    return image.reshape(-1, 3).mean(axis=0) if image.ndim == 3 and image.shape[2] == 3 else np.zeros(3)
+
+
+def _dark_halves(image: NDArray[np.uint8]) -> int:
+    """How many of the upper, lower, left and right half are black."""
+    rows, columns = image.shape[0] // 2, image.shape[1] // 2
+    halves = (image[:rows], image[rows:], image[:, :columns], image[:, columns:])
+    return sum(bool(half.max() <= DARK) for half in halves)

@@ -1,7 +1,6 @@
 """One period of the arm's process: what the drives say, what clients ask, what the guard allows, what the motors do."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -190,9 +189,7 @@ class CellServer:
         state = self._measured()
         if late:
             return Verdict(state.tcp, ("age",), refused=True, why=late)
-        # Numbers grow within a lease: a client that starts anew counts from the beginning under its new fence.
-        numbered = replace(command, sequence=(command.fence << 64) + command.sequence)
-        verdict = self.loop.command(numbered, state, since_s, self._clock.now_s())
+        verdict = self.loop.command(command, state, since_s, self._clock.now_s())
         if not verdict.refused:
             self._admitted = (since_s, command.valid_for_s, command.sequence)
         return verdict

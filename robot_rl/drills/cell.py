@@ -21,7 +21,8 @@ from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.env import RobotEnv
 from robot_rl.errors import HeldError, RobotRLError
 from robot_rl.hardware import Gripper
-from robot_rl.make import JERK_S, SimScene, make_env
+from robot_rl.loop_settings import JERK_S
+from robot_rl.make import SimScene, make_env
 from robot_rl.operator import Pilot, State
 from robot_rl.tasks.base import Task
 from robot_rl.types import Float32

@@ -18,7 +18,7 @@ from robot_rl.drills.cell import ASIDE, FORWARD, HELD_S, Cell, said
 from robot_rl.drills.drill import Outcome, drill
 from robot_rl.drills.yard import Yard
 from robot_rl.drivers.sim import SimGripper
-from robot_rl.make import JERK_S
+from robot_rl.loop_settings import JERK_S
 from robot_rl.operator import State
 
 

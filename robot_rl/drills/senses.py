@@ -16,7 +16,7 @@ from robot_rl.data.demos import DemoStore
 from robot_rl.data.log import EpisodeLog
 from robot_rl.drills.cell import ASIDE, HELD_S, Cell, said
 from robot_rl.drills.drill import Outcome, drill
-from robot_rl.errors import HardwareError
+from robot_rl.errors import FaultError, HardwareError, HeldError, StaleError
 from robot_rl.hardware import Frame
 from robot_rl.operator import State
 from robot_rl.types import Frame as Record
@@ -91,7 +91,18 @@ def episode(cell: Cell, fault: Callable[[float], None], on_frame: Callable[[Reco
         if len(kept) > STEPS:
             raise HardwareError("the episode went on as if nothing were wrong")
 
+    step = cell.env.step
+
+    def once(action: np.ndarray) -> Any:
+        """The first interruption is what is looked at: no other episode is begun."""
+        try:
+            return step(action)
+        except (HeldError, FaultError, StaleError) as error:
+            raise HardwareError(f"{type(error).__name__}: {error}") from error
+
+    cell.env.step = once  # type: ignore[method-assign]
     error = said(run_episode, cell.env, 0, choose, keep)
+    cell.env.step = step  # type: ignore[method-assign]
     ended_s = cell.now_s
     error = "" if "as if nothing" in error else error
     cell.wait(1.0)

@@ -289,7 +289,7 @@ def reset_blocked(folder: Path, seed: int) -> Outcome:
     error = said(cell.begin)
     gave_up_s = cell.now_s
     cell.wait(1.0)
-    pushes, force_limit_n = cell.pushes_n(since_s), cell.config.safety.force_limit_n
+    pushes, force_limit_n = cell.pushes_n(since_s), cell.config.task.force_budget_n
     end_s = cell.now_s
     cell.world.move_fixed("thing", np.array([0.0, 3.0, 0.0]))
     checks = {

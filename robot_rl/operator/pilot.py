@@ -81,6 +81,10 @@ class Pilot:
         view = self._port.view()
         return view if view.state is State.HOLD else self._port.hold(self._name, why).view
 
+    def give_up(self, why: str) -> None:
+        """Hold until the operator has looked: what came of the last command is not known."""
+        self._port.hold(f"{self._name}'s senses", why)
+
     def close(self) -> None:
         """Give the lease back; what moves, holds."""
         self._port.release(self.fence)

@@ -178,8 +178,9 @@ def test_a_refusal_says_the_limit_the_value_and_what_is_allowed(change: dict, wh
 BREAKS = {
     "shape": {"target": None},
     "not_finite_or_not_unit": {"target": Pose(np.full(3, np.nan), HERE.quat_wxyz)},
-    "sequence": {"sequence": -1},
+    "far": {"target": Pose(np.array([0.0, -10.1, 0.0]), HERE.quat_wxyz)},
     "authority": {"fence": 3},
+    "sequence": {"sequence": -1},
     "validity": {"valid_for_s": -1.0},
 }
 
@@ -208,6 +209,28 @@ def test_age_is_from_arrival_to_below_the_validity(arrived_s: object, refused: b
 )
 def test_validity_is_above_zero_and_at_most_its_largest(valid_s: float, refused: bool) -> None:
     assert make_gate().judge(PoseCommand(HERE, 1, valid_s), state_at(HERE), 0.0, 0.0).refused is refused
+
+
+def test_each_lease_counts_its_commands_for_itself_and_a_former_one_is_not_taken_up_again() -> None:
+    gate = make_gate()
+    allowed = 1
+    gate.permit = lambda fence, mode: "" if fence == allowed else "an old lease"
+
+    def send(sequence: int, fence: int) -> tuple[str, ...]:
+        return gate.judge(PoseCommand(HERE, sequence, fence=fence), state_at(HERE), 0.0, 0.0).reasons
+
+    assert send(2**63 - 1, 1) == () and send(7, 1) == ("sequence",)
+    allowed = 2
+    assert send(0, 2) == () and send(0, 2) == ("sequence",) and send(9, 1) == ("authority",)
+
+
+@pytest.mark.parametrize(("place_m", "far"), [(10.0, False), (np.nextafter(10.0, 11.0), True), (-10.5, True)])
+def test_a_place_that_no_arm_reaches_is_a_mistake_not_a_direction(place_m: float, far: bool) -> None:
+    for axis in range(3):
+        position = np.array(HERE.position_m)
+        position[axis] = place_m
+        verdict = make_gate().judge(PoseCommand(Pose(position, HERE.quat_wxyz), 1), state_at(HERE), 0.0, 0.0)
+        assert verdict.refused is far and (verdict.reasons == ("far",)) is far
 
 
 @pytest.mark.parametrize("sequence", [0, np.int64(3), 2**63 - 1])

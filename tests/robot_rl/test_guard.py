@@ -33,6 +33,7 @@ class Cell:
         here = self.own.tcp().position_m
         self.settings = settings_of(WorkspaceBox(here - 0.2, here + 0.2))
         self.loop = build_loop(self.own, arm_limits("panda"), self.settings, self.q)
+        self.loop.reset(self.q)
         self.guard = Guard(self.loop, self.clock, HZ, hardware=False)
         self.guard.supervisor.watch("actor", "actor", 0.1)
         self.pilot = Pilot(self.guard.authority, self.clock, "actor", simulated=True)
