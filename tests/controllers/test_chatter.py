@@ -20,7 +20,7 @@ def test_it_acts_once_most_of_the_last_commands_were_reversals_and_not_before() 
 
 def test_it_stops_acting_when_the_reversals_have_left_the_window() -> None:
     chatter = shaken(Chatter(STEP_M), 40)
-    for k in range(WINDOW - MOST):
+    for k in range(WINDOW - MOST + 1):
         assert chatter.acting, k
         chatter.note(THERE)
     assert not chatter.acting
