@@ -99,7 +99,7 @@ class WatchedCell:
         return speed_m_s / a + 2 * JERK_S + self.period_s
 
     def roughest(self, since_s: float) -> tuple[float, float, float]:
-        """Of the reference, per axis: step beyond its speed limit in m, acceleration in m/s2, jerk in m/s3; the largest."""
+        """Of the reference, per axis, at most: step beyond its speed limit in m, acceleration in m/s2, jerk in m/s3."""
         after, dt = self.since(since_s), self.period_s
         position = np.array([s.reference_m for s in after])
         velocity = np.array([s.velocity_m_s for s in after])
