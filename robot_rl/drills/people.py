@@ -19,7 +19,8 @@ from robot_rl.operator.lease import LEASE_S
 from robot_rl.types import Float32, Source
 
 AHEAD_M = np.array([0.02, 0.0, 0.0])
-WAYS_M = {"ann": AHEAD_M, "bob": -AHEAD_M}
+WAYS_M = {"ann": AHEAD_M / 5, "bob": -AHEAD_M / 5}
+"""So small that no round reaches the workspace's edge"""
 INPUT_EVERY_S, ROUNDS, PERSON = 0.05, 40, "a person"
 
 
