@@ -14,7 +14,7 @@ from robot_rl.drills.drill import Outcome, drill
 from robot_rl.drills.ends import new_learner
 from robot_rl.drills.records import ACTION, STATE, STEPS, made_up
 from robot_rl.drills.runs import Run
-from robot_rl.drills.watched import WatchedCell
+from robot_rl.drills.tracked import TrackedCell
 from robot_rl.errors import RobotRLError
 from robot_rl.learn.policy_file import policy_to_bytes
 from robot_rl.learn.rlpd import RlpdAgent
@@ -177,7 +177,7 @@ def _shown(k: int, seed: int, action: float, success: bool) -> Frame:
 @drill(61)
 def time_limit(folder: Path, seed: int) -> Outcome:
     """An arm that stands still until the episode's time is over; then a success, for comparison."""
-    cell = WatchedCell(seed, "task.max_steps=5")
+    cell = TrackedCell(seed, "task.max_steps=5")
     cell.env.reset(seed=seed)
     still: Float32 = np.zeros(cell.env.action_spec.size, np.float32)
     outcomes = [cell.env.step(still)[2:4] for _ in range(5)]

@@ -11,7 +11,7 @@ from robot_rl.data.checkpoint import Checkpoint, load_newest, save_checkpoint
 from robot_rl.drills.drill import Outcome, drill
 from robot_rl.drills.ends import new_learner
 from robot_rl.drills.records import made_up
-from robot_rl.drills.watched import OutOfTime, WatchedCell
+from robot_rl.drills.tracked import OutOfTime, TrackedCell
 from robot_rl.errors import HeldError
 from robot_rl.operator import State
 from robot_rl.operator.authority import INPUT_S
@@ -27,7 +27,7 @@ INPUT_EVERY_S, ROUNDS, PERSON = 0.05, 40, "a person"
 @drill(34)
 def two_operators(folder: Path, seed: int) -> Outcome:
     """Ann pushes the arm one way, Bob the other; in which order their requests come is drawn anew in every round."""
-    cell, rng = WatchedCell(seed), np.random.default_rng(seed)
+    cell, rng = TrackedCell(seed), np.random.default_rng(seed)
     cell.env.reset(seed=seed)
     cell.env.pilot.close()
     wrong, messages = 0, []
@@ -51,7 +51,7 @@ def two_operators(folder: Path, seed: int) -> Outcome:
     return Outcome(wrong == 0 and told, seen, messages[0] if messages else "")
 
 
-def _take_over(cell: WatchedCell, name: str) -> tuple[int, str]:
+def _take_over(cell: TrackedCell, name: str) -> tuple[int, str]:
     """A lease and the arm in hand, or -1 and why not."""
     answer = cell.authority.take(name)
     if answer.refused:
@@ -87,9 +87,9 @@ def session_ends(folder: Path, seed: int) -> Outcome:
     return Outcome(held.passed and free and stopped and refused, seen, held.message, held.detected_s, held.held_s)
 
 
-def _driven(seed: int) -> tuple[WatchedCell, int, int]:
+def _driven(seed: int) -> tuple[TrackedCell, int, int]:
     """A cell in a person's hand, at speed; the fence and the number of the last input."""
-    cell = WatchedCell(seed)
+    cell = TrackedCell(seed)
     cell.env.reset(seed=seed)
     cell.env.pilot.close()
     fence, _ = _take_over(cell, "ann")
@@ -101,7 +101,7 @@ def _driven(seed: int) -> tuple[WatchedCell, int, int]:
     return cell, fence, number
 
 
-def _held(cell: WatchedCell, gone_s: float, speed_m_s: float, deadline_s: float) -> Outcome:
+def _held(cell: TrackedCell, gone_s: float, speed_m_s: float, deadline_s: float) -> Outcome:
     """Is the reference at rest as soon as it can be after the deadline?"""
     held_s, allowed_s = cell.at_rest_after_s(gone_s), deadline_s + cell.braking_s(speed_m_s) + cell.period_s
     view, events = cell.authority.view(), cell.world.guard.events
@@ -114,7 +114,7 @@ def _held(cell: WatchedCell, gone_s: float, speed_m_s: float, deadline_s: float)
 @drill(40)
 def take_over(folder: Path, seed: int) -> Outcome:
     """A person pulls the arm back while the policy drives it forward as fast as it may."""
-    cell = WatchedCell(seed)
+    cell = TrackedCell(seed)
     cell.env.reset(seed=seed)
     start_s = cell.now_s()
     _steps(cell, Source.POLICY, [1.0, 0.0, 0.0], 4)
@@ -129,7 +129,7 @@ def take_over(folder: Path, seed: int) -> Outcome:
 @drill(41)
 def given_back(folder: Path, seed: int) -> Outcome:
     """A person leaves the arm far from where the policy had it; the policy's next action is at its limit."""
-    cell = WatchedCell(seed)
+    cell = TrackedCell(seed)
     cell.env.reset(seed=seed)
     start_s = cell.now_s()
     _steps(cell, Source.POLICY, [1.0, 0.0, 0.0], 2)
@@ -144,7 +144,7 @@ def given_back(folder: Path, seed: int) -> Outcome:
     return Outcome(smooth and away_m > 0.05 and not cell.env.arm.fault, seen)
 
 
-def _steps(cell: WatchedCell, source: Source, direction: list[float], count: int) -> None:
+def _steps(cell: TrackedCell, source: Source, direction: list[float], count: int) -> None:
     """So many steps of the environment in one direction."""
     action: Float32 = np.zeros(cell.env.action_spec.size, np.float32)
     action[: len(direction)] = direction[: len(action)]
@@ -173,9 +173,9 @@ def stop_at_work(folder: Path, seed: int) -> Outcome:
     return Outcome(not wrong, seen, said, 0.0, max(held_s), restarted=False)
 
 
-def _stopped(seed: int, work: Callable[[], object], while_resetting: bool) -> tuple[WatchedCell, float]:
+def _stopped(seed: int, work: Callable[[], object], while_resetting: bool) -> tuple[TrackedCell, float]:
     """A cell that was stopped at speed while `work` went on beside it, and when. Nobody clears it."""
-    cell = WatchedCell(seed, simulated=False)
+    cell = TrackedCell(seed, simulated=False)
     stamps: list[float] = []
 
     def attend() -> None:
@@ -201,7 +201,7 @@ def _stopped(seed: int, work: Callable[[], object], while_resetting: bool) -> tu
     return cell, stamps[0] if stamps else cell.now_s()
 
 
-def _stays(cell: WatchedCell) -> bool:
+def _stays(cell: TrackedCell) -> bool:
     """An actor that tries to begin again finds an arm that does not move."""
     before, cell.ends_s = cell.samples[-1].q_rad, cell.now_s() + 2.0
     try:

@@ -16,7 +16,7 @@ from robot_rl.drills.drill import Outcome, drill
 from robot_rl.drills.ends import new_learner
 from robot_rl.drills.records import prints
 from robot_rl.drills.runs import SMALL, Run, until
-from robot_rl.drills.watched import WatchedCell
+from robot_rl.drills.tracked import TrackedCell
 from robot_rl.make import task_layout
 from robot_rl.operator import State
 from robot_rl.processes import free_port
@@ -127,7 +127,7 @@ HAND = "import time\nfor k in range(1000):\n    print(k, flush=True)\n    time.s
 
 def _hand_gone(seed: int) -> Outcome:
     """The arm, in real time, in this process; who commands it is another one, and is killed at full speed."""
-    cell = WatchedCell(seed, "robot.realtime=true")
+    cell = TrackedCell(seed, "robot.realtime=true")
     cell.env.reset(seed=seed)
     hand = subprocess.Popen([sys.executable, "-c", HAND], stdout=subprocess.PIPE)
     assert hand.stdout

@@ -35,7 +35,7 @@ class Sample:
     """(n,) of the motors, measured in the physics"""
 
 
-class WatchedCell:
+class TrackedCell:
     """A `Clock` over the cell's own, one control period at a time."""
 
     def __init__(self, seed: int, *settings: str, simulated: bool = True) -> None:
