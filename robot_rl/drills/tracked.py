@@ -11,10 +11,12 @@ from robot_rl.compose import load_config
 from robot_rl.drills.runs import SMALL
 from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.errors import RobotRLError
-from robot_rl.make import JERK_S, make_env
+from robot_rl.make import make_env
 from robot_rl.operator import Pilot
 
 AT_REST_M_S = 1e-3
+JERK_S = 0.025
+"""Time in which the reference may reach its full acceleration: a figure of the drills' own, for their own arithmetic"""
 TOLERANCE = 1 + 1e-6
 
 
