@@ -167,10 +167,8 @@ def stop_at_work(folder: Path, seed: int) -> Outcome:
         if rest_s is None or not latched or not finished() or not _stays(cell):
             wrong.append(f"{name} (at rest {rest_s}, {view.state.value}, work finished {finished()})")
         held_s.append(rest_s or 0.0)
-    seen = (
-        f"STOP in {len(parts)} cases: latched, at rest, work finished, nothing began again in all but {wrong or 'none'}"
-    )
-    return Outcome(not wrong, seen, said, 0.0, max(held_s), restarted=False)
+    seen = f"latched, at rest, work finished, nothing began again: in {len(parts) - len(wrong)} of {len(parts)} cases"
+    return Outcome(not wrong, "; ".join([seen, *wrong]), said, held_s=max(held_s))
 
 
 def _stopped(seed: int, work: Callable[[], object], while_resetting: bool) -> tuple[TrackedCell, float]:

@@ -140,9 +140,7 @@ def flipped_bit(folder: Path, seed: int) -> Outcome:
             if _number(home) != 1:
                 wrong.append(f"{path.name}, byte {at}")
         path.write_bytes(content)
-    seen = (
-        f"{PLACES} bits of a log, {3 * (PLACES // 4)} of a checkpoint: all seen, all before them kept, but {wrong[:3]}"
-    )
+    seen = f"{PLACES} bits of a log, {3 * (PLACES // 4)} of a checkpoint: each seen, all before it kept{_but(wrong)}"
     return Outcome(not wrong and _number(home) == 2, seen, _short(told, folder))
 
 
