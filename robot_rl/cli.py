@@ -29,6 +29,7 @@ USAGE = """robot-rl VERB [KEY=VALUE ...]
   evaluate       score a policy: policy=FOLDER
   replay         repeat a recorded episode: demos=FOLDER episode=0
   check          what this machine can do
+  faults         faults made on purpose, and what comes of each: faults --list, faults --out DIR [--only 22,24]
 
   task=reach|peg_insertion|pick_cube|gymnasium   robot=panda|ur5e   learner=rlpd|bc   human=scripted|none
   seed=0  out=DIR  eval_episodes=100  learner.env_steps=8000  task.params.NAME=VALUE  ...
@@ -55,8 +56,12 @@ VERBS = {
     "evaluate": "judge.evaluate",
     "replay": "show.replay",
     "check": "show.check",
+    "faults": "faults.faults",
+    "faults --list": "faults.listing",
 }
 """Verb and the function of `robot_rl.jobs` that does it."""
+WITHOUT_CONFIG = ("faults", "faults --list")
+"""Verbs that are about no run: they read their arguments themselves."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,12 +77,12 @@ def main(arguments: list[str] | None = None) -> int:
         OUT.print(USAGE, markup=False)
         return 0
     try:
-        verb, overrides = _verb(arguments)
-        config = _config(overrides)
+        verb, rest = _verb(arguments)
+        request = rest if verb in WITHOUT_CONFIG else _config(rest)
         tie_to_parent()
         module, _, function = VERBS[verb].partition(".")
         # Imported now: torch and MuJoCo load only for a request that is right.
-        outcome = getattr(import_module(f"robot_rl.jobs.{module}"), function)(config)
+        outcome = getattr(import_module(f"robot_rl.jobs.{module}"), function)(request)
         OUT.print(outcome.text, markup=False)
         return 0 if outcome.complete else 130
     except ConfigError as error:
@@ -104,7 +109,9 @@ def _verb(arguments: list[str]) -> tuple[str, list[str]]:
         if verb in VERBS:
             return verb, arguments[words:]
     if arguments[0] == "demos":
-        raise ConfigError(f"demos needs one of: {', '.join(v.removeprefix('demos ') for v in VERBS if ' ' in v)}")
+        raise ConfigError(
+            f"demos needs one of: {', '.join(v.removeprefix('demos ') for v in VERBS if v.startswith('demos '))}"
+        )
     raise ConfigError(f"no verb {arguments[0]!r}{nearest(arguments[0], VERBS)}")
 
 

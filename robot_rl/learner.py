@@ -13,7 +13,9 @@ from robot_rl.data.columns import check_memory, memory_estimate
 from robot_rl.data.replay import BatchSampler, ReplayBuffer, transition_between
 from robot_rl.errors import DataError
 from robot_rl.learn.make import make_agent
+from robot_rl.learn.optimise import State
 from robot_rl.learn.policy import Policy, PolicyMeta
+from robot_rl.learn.soundness import IN_A_ROW, WINDOW, Soundness
 from robot_rl.specs import Layout
 from robot_rl.types import Float32, Frame, Source
 
@@ -26,6 +28,9 @@ class Learner:
 
     What it has learnt is a function of its seed and of the frames it took, in their order: nothing else, no
     clock and no thread, has a say. So a log of the frames is enough to get back to any state.
+
+    When learning is not sound it pauses, with `trouble` as the reason: frames are kept, nothing is learnt from them
+    until the learner is started again. Values that ran away are taken back to the last sound weights.
     """
 
     def __init__(self, config: LearnerConfig, layout: Layout, task: str, seed: int, robot: str = "") -> None:
@@ -43,6 +48,12 @@ class Learner:
         self.demos = ReplayBuffer(config.capacity, n, a, seed + 1, folder=folder and folder / "demos")
         self._sampler = BatchSampler(self.practice, self.demos, config.batch_size, config.demo_ratio)
         self.env_steps = self.gradient_steps = self.cloned = self.sets = 0
+        self.trouble = ""
+        """Why learning pauses; empty: it does not"""
+        self._soundness = Soundness(config.discount)
+        self._sound: State = {}
+        """The agent at the beginning of this window, which was sound"""
+        self._marked_at = self._taken_back = 0
         self.on_clone: Callable[[int], None] = lambda _: None
         """Hears of each few cloning updates that are done."""
         self._last: dict[str, Frame] = {}
@@ -50,8 +61,12 @@ class Learner:
 
     @property
     def version(self) -> int:
-        """Of the policy: 1 when untrained, more with every update and every complete set of demos."""
-        return 1 + self.sets + self.cloned + self.gradient_steps
+        """Of the policy: 1 when untrained, more with every update and every complete set of demos.
+
+        Weights that were taken back count as a whole interval of publication, so that they replace those given out.
+        """
+        taken_back = self._taken_back * self.config.publish_every * self.config.utd
+        return 1 + self.sets + self.cloned + self.gradient_steps + taken_back
 
     def take(self, frame: Frame) -> None:
         """Insert one frame and learn its share: cloning after the last demo, then `utd` updates for each step."""
@@ -62,10 +77,27 @@ class Learner:
             if completes_set(frame):
                 self.sets += 1
                 self.clone(0 if self.env_steps else self.config.bc_steps)
-        elif self.env_steps >= self.config.start_steps:
-            figures = self.agent.update(self._sampler.sample(self.config.utd))
-            self._figures.append({name: value for name, value in figures.items() if np.isfinite(value)})
-            self.gradient_steps += self.config.utd
+        elif self.env_steps >= self.config.start_steps and not self.trouble:
+            self._update()
+
+    def _update(self) -> None:
+        """One block of updates, and a look at what came of it."""
+        if not self._sound:
+            self._mark(0.0)
+        skipped = self.agent.skipped
+        figures = self.agent.update(self._sampler.sample(self.config.utd))
+        self._figures.append({name: value for name, value in figures.items() if np.isfinite(value)})
+        self.gradient_steps += self.config.utd
+        self.trouble = self._soundness.judge(figures, self.agent.skipped > skipped)
+        if self._soundness.ran_away(figures):
+            self.agent.load(self._sound)
+            self._taken_back += 1
+        elif self.gradient_steps - self._marked_at >= WINDOW:
+            self._mark(figures.get("q", 0.0))
+
+    def _mark(self, value: float) -> None:
+        """The weights are sound now, with this mean value."""
+        self._sound, self._soundness.marked, self._marked_at = self.agent.state(), value, self.gradient_steps
 
     def insert(self, frame: Frame) -> None:
         """Keep one frame without learning: demos apart, practice in its buffer, corrections in both.
@@ -80,8 +112,10 @@ class Learner:
         assert before is not None  # as checked
         if frame.demo_set:
             self.demos.add(before, frame)
+            self._soundness.saw(frame.transition.reward)
             return
         self.practice.add(before, frame)
+        self._soundness.saw(frame.transition.reward)
         if frame.transition.source is Source.HUMAN:
             self.demos.add(before, frame)
         self.env_steps += 1
@@ -135,6 +169,8 @@ class Learner:
                 "gradient": self.gradient_steps,
                 "cloned": self.cloned,
                 "sets": self.sets,
+                "left_out": self._soundness.left_out,
+                "taken_back": self._taken_back,
             },
             "figures": self._figures,
         }
@@ -149,6 +185,9 @@ class Learner:
         counters = facts["counters"]
         self.env_steps, self.gradient_steps = counters["env"], counters["gradient"]
         self.cloned, self.sets, self._figures = counters["cloned"], counters["sets"], facts["figures"]
+        # A learner that paused and was started again by a person has a fresh start.
+        self._soundness.left_out = counters.get("left_out", 0) % IN_A_ROW
+        self._taken_back, self._sound, self.trouble = counters.get("taken_back", 0), {}, ""
 
 
 def completes_set(frame: Frame) -> bool:

@@ -1,6 +1,7 @@
 """A learner whose progress survives: its log of frames, and checkpoints that point into it."""
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 from robot_rl.clock import Clock, MonotonicClock
 from robot_rl.curve import Curve
 from robot_rl.data.checkpoint import Checkpoint, load_newest, save_checkpoint
+from robot_rl.data.files import make_folder, write_durably
 from robot_rl.errors import DataError, StorageError
 from robot_rl.learner import Learner
 from robot_rl.types import Frame
 
 log = logging.getLogger(__name__)
+NOTES = "unsound"
+"""Folder beside the checkpoints, with a file for every update that was not sound"""
 
 
 class Training:
@@ -40,9 +44,11 @@ class Training:
 
     def take(self, frame: Frame) -> None:
         """Learn from one frame; every `checkpoint_every` steps a checkpoint follows."""
-        before = self.learner.env_steps
+        before, skipped, trouble = self.learner.env_steps, self.learner.agent.skipped, self.learner.trouble
         self.learner.take(frame)
         self._count(frame)
+        if self.learner.agent.skipped > skipped or self.learner.trouble != trouble:
+            self._note(frame)
         self.curve.take(frame, self._clock.now_s() - self._started_s)
         steps, every = self.learner.env_steps, self.learner.config.checkpoint_every
         if every and steps > before and steps % every == 0:
@@ -50,6 +56,26 @@ class Training:
                 self.save()
             except StorageError as error:
                 log.warning("no checkpoint at %d steps, training goes on: %s", steps, error)
+
+    def _note(self, frame: Frame) -> None:
+        """Say what was not sound, and write down where: the log up to this frame does it again, step by step."""
+        learner = self.learner
+        facts = {
+            "after_frame": _name(frame).decode().strip(),
+            "taken": self.taken,
+            "gradient_steps": learner.gradient_steps,
+            "steps_left_out": learner.agent.skipped,
+            "trouble": learner.trouble,
+        }
+        said = learner.trouble or "a step was left out: its loss or gradient was not finite"
+        then = "learning pauses until it is started again; collecting goes on" if learner.trouble else "it goes on"
+        log.warning("after frame %s: %s; %s", facts["after_frame"], said, then)
+        folder = self._folder.with_name(NOTES)
+        try:
+            make_folder(folder)
+            write_durably(folder / f"{self.taken:06d}.json", json.dumps(facts, indent=1).encode())
+        except StorageError as error:
+            log.warning("not written down: %s", error)
 
     def save(self) -> None:
         """Write a checkpoint."""
