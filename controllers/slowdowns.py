@@ -21,6 +21,8 @@ from controllers.records import ArmState
 
 STILL_M = 1e-9
 """A distance that changes by less is taken to stay the same: rounding, as of a link that turns above a table."""
+FAR = 0.6
+"""Share of the number at which a singularity begins to slow, below which no one step leads there."""
 FLOOR = 0.1
 """Smallest share with which an arm moves at all."""
 
@@ -55,11 +57,13 @@ class Singularity:
         self._start, self._stop = start, stop
 
     def share(self, target: Pose, state: ArmState) -> float:
+        here = condition_number(self._model.jacobian)
+        if here <= FAR * self._start:
+            return 1.0
         self._probe.update(state.q_rad + self._model.joint_step(state.tcp, target), 0.0 * state.q_rad)
         ahead = condition_number(self._probe.jacobian)
         if ahead <= self._start:
             return 1.0
-        here = condition_number(self._model.jacobian)
         if ahead < here:
             return min(1.0, 2.0 * max(FLOOR, self._line(here)))
         return max(FLOOR, self._line(ahead)) if ahead < self._stop else 0.0
@@ -98,6 +102,7 @@ class Clearance:
         self._shape = _Shape(self._mj, self._links)
         self._normals = np.array([plane.normal for plane in scene]).reshape(-1, 3)
         self._offsets = np.array([plane.offset_m for plane in scene])
+        self._rough_m = self._offsets + self._mj.geom_rbound[self._links][:, None]
         _, far_m = self.distances_m(home_q_rad)
         first, second = self._data.contact.geom.T
         self._watched[first, second] = self._watched[second, first] = False
@@ -118,7 +123,7 @@ class Clearance:
 
     def distances_m(self, q_rad: Array) -> tuple[float, Array]:
         """With joints at `q_rad` (n,): the shortest to itself, infinite beyond `SELF_SLOW_M`, and each between a link's
-        geometry and a half-space, flat."""
+        geometry and a half-space, flat; less than that, by bounding spheres, while none is within `SCENE_SLOW_M`."""
         self._data.qpos[: self._model.joints] = q_rad
         mujoco.mj_kinematics(self._mj, self._data)
         mujoco.mj_collision(self._mj, self._data)
@@ -139,6 +144,9 @@ class Clearance:
         if not len(self._offsets):
             return self._offsets
         centres = self._data.geom_xpos[self._links]
+        rough: Array = (centres @ self._normals.T - self._rough_m).ravel()
+        if rough.min() >= self.SCENE_SLOW_M:
+            return rough
         axes = self._data.geom_xmat[self._links].reshape(-1, 3, 3)
         reach = self._shape.reach_m(self._normals @ axes)  # each normal in the frame of each geom
         distances: Array = (centres @ self._normals.T - self._offsets - reach).ravel()
