@@ -9,6 +9,8 @@ from robot_rl.clock import Clock
 from robot_rl.operator import MOVING, Authority, Event, State
 from robot_rl.supervisor import Alarm, Do, Supervisor
 
+ACTOR_S = 0.1
+"""Usual time between two signs of life of an actor."""
 KEPT = 1000
 """Events and alarms that are remembered for display; the log file has them all."""
 log = logging.getLogger(__name__)
@@ -26,16 +28,17 @@ class Guard:
         self.authority = Authority(clock, self._record, hardware=hardware, first_fence=first_fence)
         self.supervisor = Supervisor(clock, 1.0 / control_hz)
         self.supervisor.watch("arm", "arm", 1.0 / control_hz)
+        self.supervisor.watch("actor", "actor", ACTOR_S)
         self.stops = 0
         """How often the arm was stopped."""
         self._loop, self._clock, self._chattering = loop, clock, False
         self._heard_s = self.authority.heard_s
-        loop.gate.permit = self.authority.admits
+        loop.gate.permit = self._admits
 
     def tick(self) -> None:
         """Let faults, silence and time act; a loop that nobody may move holds."""
         authority, supervisor = self.authority, self.supervisor
-        authority.mirror("arm", self._loop.fault)
+        authority.mirror("arm loop", self._loop.fault)
         supervisor.beat("arm")
         if authority.heard_s != self._heard_s or authority.state not in MOVING:  # at rest nothing is asked of an actor
             self._heard_s = authority.heard_s
@@ -45,6 +48,12 @@ class Guard:
         self._watch_chatter()
         if authority.state not in MOVING:
             self._loop.stop()
+
+    def _admits(self, fence: int, mode: str) -> str:
+        refusal = self.authority.admits(fence, mode)
+        if not refusal:
+            self.supervisor.beat("actor")
+        return refusal
 
     def _watch_chatter(self) -> None:
         acting = self._loop.chatter.acting
@@ -58,8 +67,8 @@ class Guard:
     def _act_on(self, alarm: Alarm) -> None:
         self.alarms.append(alarm)
         log.warning("%s; %s", alarm.cause, alarm.action)
-        if alarm.raised and alarm.do is Do.STOP:
-            self.authority.stop("supervisor", alarm.cause)
+        if alarm.do is Do.STOP:  # as a fault: while it lasts nobody can arm
+            self.authority.mirror(alarm.part, alarm.cause if alarm.raised else "")
         elif alarm.raised and alarm.do is Do.HOLD:
             self.authority.hold("supervisor", alarm.cause)
 

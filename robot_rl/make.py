@@ -87,7 +87,6 @@ def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> 
     if not config.headless:
         SimWindow(world)
     cameras = [SimCamera(world, name, robot.image_size, robot.image_size) for name in robot.cameras]
-    world.guard.supervisor.watch("actor", "actor", 1.0 / robot.policy_hz)
     return RobotEnv(
         SimArm(world, own.joints),
         SimGripper(world) if task.action.gripper else None,

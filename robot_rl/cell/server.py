@@ -75,7 +75,7 @@ class CellServer:
         self._reading = Reading(np.full(model.joints, np.nan), np.full(model.joints, np.nan), np.full(6, np.nan))
         self._read_s = np.inf
         self._state: ArmState | None = None
-        self._trouble = ""
+        self._trouble, self._started = "", False
         self._parts: set[str] = set()
         self._admitted = (0.0, 0.0, -1)
         """Arrival, validity and sequence of the last command that passed the gate"""
@@ -97,6 +97,9 @@ class CellServer:
     def tick(self, deadline_s: float) -> None:
         """One period, which should have started at `deadline_s`."""
         self._look()
+        if not self._started and np.isfinite(self._reading.q_rad).all():
+            self.loop.reset(self._reading.q_rad)  # wherever the arm is: that is what is held
+            self._started = True
         self._door.tick()
         self.guard.tick()
         q_rad, dq_rad_s, wrench = self._reading

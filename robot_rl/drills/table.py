@@ -13,7 +13,6 @@ GROUPS = {
     "H": "web",
 }
 WEB, GAMEPAD, MOUSE = "the web UI", "a gamepad", "a SpaceMouse"
-OWN_PROCESS = "the arm's own process"
 CLASSIFIER = "a reward classifier"
 SERIALS = "cameras with serial numbers"
 
@@ -56,7 +55,7 @@ ROWS = (
     Row(22, "C", "learner killed", "actor goes on collecting; afterwards every frame once"),
     Row(23, "C", "learner frozen", "the same; nothing in the actor waits for it"),
     Row(24, "C", "actor killed during an episode", "arm holds; the episode counts as cut short, not as a demo"),
-    Row(25, "C", "the arm's process killed", "the robot stops by itself; nothing starts again alone", OWN_PROCESS),
+    Row(25, "C", "the arm's process killed", "others are told; nothing starts again alone"),
     Row(26, "C", "operator's server killed while a person drives", "hold within 0.3 s and a period", WEB),
     Row(27, "C", "messages doubled, replayed, overtaken or lost", "dropped by number; replay is the same"),
     Row(28, "C", "network parted for 1 s and 10 s", "collected meanwhile; merged exactly"),

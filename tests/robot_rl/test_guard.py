@@ -35,7 +35,6 @@ class Cell:
         self.loop = build_loop(self.own, arm_limits("panda"), self.settings, self.q)
         self.loop.reset(self.q)
         self.guard = Guard(self.loop, self.clock, HZ, hardware=False)
-        self.guard.supervisor.watch("actor", "actor", 0.1)
         self.pilot = Pilot(self.guard.authority, self.clock, "actor", simulated=True)
         self.sequence = 0
 
@@ -119,6 +118,23 @@ def test_a_part_that_reports_trouble_stops_or_holds_by_its_rule(cell: Cell) -> N
     cell.guard.supervisor.trouble("arm", "joint 3 is hot")
     cell.run(1 / HZ)
     assert cell.state is State.STOPPED and "joint 3 is hot" in cell.guard.authority.view().why
+
+
+def test_while_a_part_reports_what_stops_the_arm_nobody_can_arm_it(cell: Cell) -> None:
+    cell.drive()
+    cell.guard.supervisor.trouble("arm", "joint 3 is hot")
+    cell.run(0.01)
+
+    def rearm() -> str:
+        authority, view = cell.guard.authority, cell.guard.authority.view()
+        cleared = authority.clear(view.fence, view.revision, "Ada").view
+        return authority.arm(view.fence, cleared.revision, "Ada").refused
+
+    assert "joint 3 is hot" in rearm()
+    cell.guard.supervisor.trouble("arm", "")
+    cell.run(2.0)
+    cell.pilot.begin()
+    assert cell.state is State.RESET
 
 
 def test_ordinary_changes_are_logged_quietly_and_stops_aloud(cell: Cell, caplog: pytest.LogCaptureFixture) -> None:

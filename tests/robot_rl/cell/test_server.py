@@ -142,6 +142,7 @@ def test_standing_still_again_soon_after_a_person_has_cleared_it_latches_again(d
         desk.clock.sleep_until(desk.clock.now_s() + 0.5)
         desk.tick()
         assert desk.state is State.STOPPED
+        desk.tick(600)  # the alarm has to be over before anybody can arm
         for verb in ("clear", "arm", "policy"):
             revision = desk.server.guard.authority.view().revision
             answer = desk.ask(desk.actor, **{verb: pb.Start(fence=fence, seen=revision, person="ann")}).answer
