@@ -4,11 +4,12 @@
 #   make dry-run task=pick_cube seed=1         settings as KEY=VALUE ...
 #   make dry-run ARGS="learner.hidden=[64,64]" ... or in ARGS when the shell or make would eat them
 #   make PYTHON=python3.12 dry-run             another Python
+#   make mutation ARGS=robot_rl/supervisor.py  would a test notice a wrong sign? (minutes; without ARGS: all of it)
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dry-run test lint type imports unit format clean
+.PHONY: help dry-run test lint type imports unit coverage mutation format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -25,7 +26,7 @@ help:
 dry-run: $(VENV)/.run
 	@$(BIN)/robot-rl dry-run $(SETTINGS)
 
-test: lint type imports unit
+test: lint type imports unit coverage
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -39,6 +40,14 @@ imports: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	@$(BIN)/pytest -q $(ARGS)
+
+# Of the files in pyproject.toml's tool.coverage.report, by their own tests.
+coverage: $(VENV)/.dev
+	@$(BIN)/coverage run -m pytest -q tests/controllers tests/robot_rl/operator tests/robot_rl/test_supervisor.py
+	@$(BIN)/coverage report
+
+mutation: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.mutation $(ARGS)
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix-only .

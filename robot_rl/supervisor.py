@@ -4,10 +4,11 @@ Pure: it reads a clock and nothing else. What it asks for is carried out by whoe
 through the authority, `Do.PAUSE` by the recorder. Not a certified safety function.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
+from enum import IntEnum, auto
 
 from robot_rl.clock import Clock
 from robot_rl.errors import ConfigError
@@ -21,13 +22,13 @@ VALIDITY_S = 0.2
 class Do(IntEnum):
     """What an alarm asks for, from mild to strict."""
 
-    GO_ON = 0
+    GO_ON = auto()
     """Tell the operator, change nothing."""
-    PAUSE = 1
+    PAUSE = auto()
     """Start no further episode until it is over."""
-    HOLD = 2
+    HOLD = auto()
     """Brake and hold for as long as it lasts; going on afterwards is the operator's choice."""
-    STOP = 3
+    STOP = auto()
     """Latched stop: a person clears it and arms anew."""
 
 
@@ -154,7 +155,7 @@ class Supervisor:
         Raises ConfigError for a kind without rules, or a period that is none.
         """
         kinds = sorted({rule.kind for rule in self._rules})
-        if kind not in kinds or not 0.0 < period_s < float("inf"):
+        if kind not in kinds or not (period_s > 0.0 and math.isfinite(period_s)):
             raise ConfigError(f"part {part!r}: kind {kind!r} (known: {kinds}), period {period_s} s (above 0)")
         self._parts[part] = _Part(kind, period_s, self._clock.now_s())
 

@@ -1,5 +1,6 @@
 """The one authority over the arm: it decides whose command may pass, and remembers why."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from robot_rl.clock import Clock
@@ -41,7 +42,7 @@ class Authority:
         self._clock, self._record, self._hardware = clock, record, hardware
         self._lease = Lease(lease_s, first_fence)
         self._input_s = input_s
-        self._input, self._input_at_s = 0, 0.0
+        self._input, self._input_at_s = math.nan, math.nan
         self._faults: dict[str, str] = {}
         self._state, self._revision, self._by, self._why = State.DISARMED, 0, "", "started"
 

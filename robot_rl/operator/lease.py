@@ -1,5 +1,7 @@
 """The lease: one client at a time, told apart from its predecessors by a number."""
 
+import math
+
 LEASE_S = 2.0
 """A holder that says nothing for so long has lost the lease."""
 
@@ -9,7 +11,7 @@ class Lease:
 
     def __init__(self, lasts_s: float, first_fence: int) -> None:
         self._lasts_s = lasts_s
-        self.heard_s = 0.0
+        self.heard_s = -math.inf
         self.holder = ""
         self.fence = first_fence
 

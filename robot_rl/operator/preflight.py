@@ -51,7 +51,7 @@ def _fault(check: Check, findings: Sequence[Finding], now_s: float) -> str:
     found = [finding for finding in findings if finding.check == check.name]
     if len(found) != 1:
         return f"{len(found)} findings, one is needed ({check.asks})"
-    finding = found[0]
+    [finding] = found
     if finding.passed is not True:
         return f"failed, by {finding.by!r}: {finding.detail or check.asks}"
     if not 0.0 <= (age_s := now_s - finding.stamp_s) <= check.lasts_s:

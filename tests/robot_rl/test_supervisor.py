@@ -113,6 +113,28 @@ def test_an_alarm_is_over_only_after_a_calm_second() -> None:
     assert len(watch.supervisor.alarms()) == 1, "it is raised anew"
 
 
+def test_an_alarm_is_over_though_nobody_looked_at_the_very_second() -> None:
+    watch = Watch(kinds=())
+    watch.supervisor.watch("learner", "learner", 1.0)
+    watch.supervisor.trouble("learner", "out of memory")
+    assert one(watch.run(PERIOD_S)).raised
+    watch.supervisor.trouble("learner", "")
+    assert watch.run(PERIOD_S) == []
+    watch.clock.sleep_until(watch.clock.now_s() + 1.375)
+    assert [alarm.raised for alarm in watch.supervisor.judge() if alarm.part == "learner"] == [False]
+
+
+def test_a_time_that_went_back_is_no_calm() -> None:
+    watch = Watch(kinds=("camera",))
+    watch.run(1.0)
+    assert one(watch.run(0.25, silent=("camera",))).raised
+    watch.supervisor.beat("camera")
+    watch.clock._now_s -= 0.5
+    watch.run(0.5 - PERIOD_S, silent=("camera",))
+    assert [alarm.part for alarm in watch.run(1.0)] == ["clock"], "the camera's calm second begins with its last beat"
+    assert one(watch.run(2 * PERIOD_S)).part == "camera"
+
+
 def test_a_silence_between_calm_and_limit_keeps_an_alarm_up() -> None:
     rule = Rule("camera", "silence_s", 0.25, 0.125, Do.HOLD, "hold", calm_s=0.5)
     watch = Watch((rule, *RULES[:3]), kinds=("camera",))
@@ -253,6 +275,12 @@ def test_a_part_that_starts_again_starts_with_a_clean_sheet() -> None:
     assert watch.supervisor.judge() == ()
 
 
+def test_a_kind_may_come_as_text() -> None:
+    watch = Watch(kinds=())
+    watch.supervisor.watch("franka", b"arm".decode(), 1 / 64)
+    assert one(watch.run(0.125)).part == "franka"
+
+
 def test_names_that_nobody_watches_are_ignored() -> None:
     watch = Watch(kinds=())
     watch.supervisor.beat("nobody")
@@ -261,7 +289,9 @@ def test_names_that_nobody_watches_are_ignored() -> None:
     assert [health.part for health in watch.supervisor.health()] == ["clock"]
 
 
-@pytest.mark.parametrize(("kind", "period_s"), [("toaster", 1.0), ("arm", 0.0), ("arm", math.nan), ("arm", math.inf)])
+@pytest.mark.parametrize(
+    ("kind", "period_s"), [("toaster", 1.0), ("arm", 0.0), ("arm", -1.0), ("arm", math.nan), ("arm", math.inf)]
+)
 def test_a_part_that_cannot_be_watched_is_refused(kind: str, period_s: float) -> None:
     with pytest.raises(ConfigError, match=f"kind '{kind}' .*'actor', 'arm', 'camera'.*period {period_s} s"):
         Watch().supervisor.watch("x", kind, period_s)

@@ -46,7 +46,7 @@ def test_the_table_has_no_other_verbs() -> None:
 
 
 @pytest.mark.parametrize("verb", ["arm", "policy", "human", "reset", "disarm", "clear"])
-@pytest.mark.parametrize("fault", ["no lease", "stale fence", "stale view"])
+@pytest.mark.parametrize("fault", ["no lease", "stale fence", "stale view", "view of things to come"])
 def test_what_starts_or_enables_needs_the_lease_and_a_fresh_look(verb: str, fault: str) -> None:
     start = next(state for state in State if state in TABLE[verb].start)
     cell = at(start)
@@ -54,13 +54,10 @@ def test_what_starts_or_enables_needs_the_lease_and_a_fresh_look(verb: str, faul
     if fault == "no lease":
         cell.do("release")
         seen = cell.view.revision
-    change = {"no lease": 0, "stale fence": -1, "stale view": 0}[fault]
-    look = seen - (fault == "stale view")
-    if verb == "disarm":
-        answer = cell.authority.disarm(fence + change, look)
-    else:
-        answer = cell.do(verb, fence=fence + change, seen=look)
-    words = {"no lease": "nobody holds", "stale fence": "is not the present one", "stale view": "look again"}[fault]
+    fence -= fault == "stale fence"
+    look = seen - (fault == "stale view") + (fault == "view of things to come")
+    answer = cell.authority.disarm(fence, look) if verb == "disarm" else cell.do(verb, fence=fence, seen=look)
+    words = {"no lease": "nobody holds", "stale fence": "is not the present one"}.get(fault, "look again")
     assert words in answer.refused and answer.refused.startswith(f"{verb}: ")
     assert answer.view.state is cell.view.state and answer.view.revision == cell.view.revision
 
@@ -153,6 +150,25 @@ def test_no_command_passes_under_another_fence_or_after_the_deadline() -> None:
     assert cell.authority.admits(fence - 1, H) and cell.authority.admits(fence + 1, H)
     cell.wait(QUARTER)
     assert cell.authority.admits(fence, H) == "the arm is hold: no input for 0.25 s"
+
+
+def test_a_mode_may_come_as_text() -> None:
+    cell = at(P)
+    assert cell.authority.admits(cell.view.fence, b"policy".decode()) == ""
+    assert cell.authority.admits(cell.view.fence, "Policy") == "the arm follows policy now"
+
+
+def test_fences_and_revisions_count_by_value_however_large() -> None:
+    authority = Authority(ManualClock(), lambda event: None, hardware=False, first_fence=10**6)
+    for _ in range(400):
+        authority.release(authority.take("anna").view.fence)
+    view = authority.take("anna").view
+    assert not authority.arm(int(str(view.fence)), int(str(view.revision)), "anna").refused
+
+
+def test_settings_are_given_by_name() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        Authority(ManualClock(), lambda event: None, False)  # type: ignore[misc,call-arg]
 
 
 def test_fences_go_on_from_the_given_one() -> None:

@@ -19,6 +19,12 @@ def test_silence_of_the_hand_is_hold_at_the_deadline_and_not_before() -> None:
     assert cell.view.state is HOLD and cell.last() == (H, HOLD, "anna", "no input for 0.25 s")
 
 
+def test_who_looks_late_finds_the_hand_lost_too() -> None:
+    cell = at(H)
+    cell.wait(3.5 * QUARTER)
+    assert cell.view.state is HOLD
+
+
 def test_fresh_input_keeps_the_hand_on_and_a_timer_does_not() -> None:
     cell = at(H)
     for _ in range(8):

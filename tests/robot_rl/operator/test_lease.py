@@ -27,6 +27,10 @@ def test_time_that_is_not_a_number_ends_the_lease() -> None:
     assert granted().ran_out(math.nan)
 
 
+def test_before_the_first_lease_nobody_has_ever_been_heard_of() -> None:
+    assert Lease(2.0, first_fence=7).heard_s == -math.inf
+
+
 def test_a_renewed_lease_counts_from_then() -> None:
     lease = granted()
     lease.renew(11.5)

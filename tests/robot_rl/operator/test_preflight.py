@@ -5,7 +5,8 @@ import pytest
 from robot_rl.operator.preflight import CHECKS, Check, Finding, missing
 
 NOW_S = 1000.0
-LIST = tuple(Finding(check.name, True, NOW_S, "anna") for check in CHECKS)
+LIST = tuple(Finding(check.name.encode().decode(), True, NOW_S, "anna") for check in CHECKS)
+"""As from another process: the same names, other objects."""
 NAMES = [check.name for check in CHECKS]
 
 

@@ -1,19 +1,67 @@
 """Many clients, one lease, any order of messages."""
 
+from collections import Counter
 from itertools import combinations
 
 import pytest
 
 from robot_rl.clock import ManualClock
-from robot_rl.operator import Authority, State
-from tests.robot_rl.operator.race import LEASE_S, race
+from robot_rl.operator import Answer, Authority, State
+from robot_rl.operator.lease import Lease
+from tests.robot_rl.operator.race import HAPPENS, LEASE_S, race
 
 
 @pytest.mark.parametrize("clients", [2, 3, 5, 8, 16])
 def test_there_are_never_two_holders_in_any_of_many_interleavings(clients: int) -> None:
-    races = [race(seed, clients, steps=150) for seed in range(60)]
-    for count, least in (("grants", 60), ("stale fences refused", 6000), ("commands admitted", 60)):
-        assert sum(one[count] for one in races) > least, count
+    counts = sum((race(seed, clients, steps=150) for seed in range(60)), Counter())
+    assert not [name for name in HAPPENS if counts[name] < 5], counts
+
+
+def grant_under_the_old_number(lease: Lease, client: str, now_s: float) -> None:
+    lease.holder, lease._heard_s = client, now_s
+
+
+def take_from_anybody(authority: Authority, client: str) -> Answer:
+    return authority._grant(client, authority.tick())
+
+
+def end_without_braking(authority: Authority, why: str) -> None:
+    authority._tell(authority._state, authority._lease.end(), why)
+
+
+def renew_without_looking_at_the_time(authority: Authority, fence: int) -> Answer:
+    now_s = authority._clock.now_s()
+    if refusal := authority._lease.refusal(fence):
+        return authority._refused(refusal, now_s)
+    authority._lease.renew(now_s)
+    return authority._granted(now_s)
+
+
+def any_number_below(lease: Lease, fence: int) -> str:
+    return "" if lease.holder and fence <= lease.fence else "no right"
+
+
+FAULTS = {
+    "a number comes twice": (Lease, "grant", grant_under_the_old_number),
+    "an old number is a right": (Lease, "refusal", any_number_below),
+    "a free lease is a right": (Lease, "refusal", lambda lease, fence: "" if fence == lease.fence else "no right"),
+    "nothing runs out": (Lease, "ran_out", lambda lease, now_s: False),
+    "it runs out late": (Lease, "ran_out", lambda lease, now_s: bool(lease.holder) and lease.left_s(now_s) < -0.1),
+    "it runs out early": (Lease, "ran_out", lambda lease, now_s: bool(lease.holder) and lease.left_s(now_s) < 0.1),
+    "a renewal is forgotten": (Lease, "renew", lambda lease, now_s: None),
+    "the next takes what another holds": (Authority, "take", take_from_anybody),
+    "motion outlives its lease": (Authority, "_end_lease", end_without_braking),
+    "what ran out can be renewed": (Authority, "renew", renew_without_looking_at_the_time),
+    "a lost hand is not noticed": (Authority, "_touched", lambda authority, number: None),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_lease_is_found_out_by_the_race(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*FAULTS[fault])
+    with pytest.raises(AssertionError):
+        for seed in range(500):
+            race(seed, clients=3, steps=150)
 
 
 class Life:
