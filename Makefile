@@ -43,7 +43,7 @@ unit: $(VENV)/.dev
 
 # Of the files in pyproject.toml's tool.coverage.report, by their own tests.
 coverage: $(VENV)/.dev
-	@$(BIN)/coverage run -m pytest -q tests/controllers tests/robot_rl/operator tests/robot_rl/test_supervisor.py
+	@$(BIN)/coverage run -m pytest -q tests/controllers tests/robot_rl/operator tests/robot_rl/test_supervisor.py tests/robot_rl/test_guard.py
 	@$(BIN)/coverage report
 
 mutation: $(VENV)/.dev

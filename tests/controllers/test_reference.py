@@ -203,3 +203,9 @@ def test_joints_slow_every_axis_by_the_same_share_of_what_it_reaches() -> None:
     assert motion.aim(target, 1.0, room(speed=0.5 * free[0])) == ("joint_speed",)
     np.testing.assert_allclose(path(motion, 900)[:, :2].max(axis=0), 0.5 * free, rtol=2e-3)
     assert motion.lost == 0 and np.linalg.norm(motion.now.tcp.position_m - target.position_m) < 1e-8
+
+
+@pytest.mark.parametrize("period_s", [0.0, -0.002, 1.0, float("nan"), float("inf")])
+def test_a_period_that_is_none_is_refused_with_its_value(period_s: float) -> None:
+    with pytest.raises(ValueError, match="allowed: above 0, below 1 s"):
+        ReferenceMotion(MotionLimits(0.25, 2.5, 100.0, 1.0, 10.0, 400.0), period_s, START)

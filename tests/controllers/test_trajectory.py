@@ -13,7 +13,7 @@ ways = st.tuples(*[st.floats(-0.3, 0.3)] * 3).map(np.array)
 turns = st.tuples(*[st.floats(-1.0, 1.0)] * 3).map(np.array)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(ways, turns)
 def test_it_goes_from_start_to_goal_within_its_limits_on_a_straight_line(way: np.ndarray, turn: np.ndarray) -> None:
     goal = START.moved(way, turn)

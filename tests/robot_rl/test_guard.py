@@ -14,6 +14,7 @@ from robot_rl.guard import Guard
 from robot_rl.loop_settings import loop_settings
 from robot_rl.make import make_env
 from robot_rl.operator import Pilot, State
+from robot_rl.supervisor import Alarm, Do
 from tests.controllers.parts import arm_model, state_at
 
 HZ = 500.0
@@ -38,11 +39,11 @@ class Cell:
         self.pilot = Pilot(self.guard.authority, self.clock, "actor", simulated=True)
         self.sequence = 0
 
-    def send(self):
+    def send(self, metres: float = 0.01):
         self.sequence += 1
         now_s, here = self.clock.now_s(), self.own.tcp()
         command = PoseCommand(
-            here.moved(np.array([0.01, 0.0, 0.0]), np.zeros(3)), self.sequence, 0.5, self.pilot.fence, self.pilot.mode
+            here.moved(np.array([metres, 0.0, 0.0]), np.zeros(3)), self.sequence, 0.5, self.pilot.fence, self.pilot.mode
         )
         return self.loop.command(command, state_at(here, self.q), now_s, now_s)
 
@@ -135,6 +136,33 @@ def test_while_a_part_reports_what_stops_the_arm_nobody_can_arm_it(cell: Cell) -
     cell.run(2.0)
     cell.pilot.begin()
     assert cell.state is State.RESET
+
+
+def test_chatter_is_told_once_when_it_begins_and_once_when_it_is_over(
+    cell: Cell, caplog: pytest.LogCaptureFixture
+) -> None:
+    cell.drive()
+    for k in range(60):
+        cell.pilot.enter(State.POLICY)
+        cell.send((-1.0) ** k * 0.02)
+        cell.run(0.02)
+    assert caplog.text.count("actor: its commands chatter") == 1 and "over:" not in caplog.text
+    assert cell.state is State.POLICY, "it is told, nothing more"
+    for _ in range(30):
+        cell.pilot.enter(State.POLICY)
+        cell.send(0.0)
+        cell.run(0.02)
+    assert caplog.text.count("over: actor: its commands chatter") == 1
+
+
+@pytest.mark.parametrize("do", list(Do))
+def test_an_alarm_does_what_its_rule_says_and_no_more(cell: Cell, do: Do) -> None:
+    cell.drive()
+    cell.guard._act_on(Alarm(0.0, "part", True, do, "cause", "action"))
+    expected = {Do.STOP: State.STOPPED, Do.HOLD: State.HOLD}.get(do, State.POLICY)
+    assert cell.state is expected
+    cell.guard._act_on(Alarm(0.0, "part", False, do, "over: cause", "action"))
+    assert cell.state is expected and cell.guard.authority.view().faults == ()
 
 
 def test_ordinary_changes_are_logged_quietly_and_stops_aloud(cell: Cell, caplog: pytest.LogCaptureFixture) -> None:

@@ -203,3 +203,35 @@ def test_on_hardware_a_pilot_waits_while_somebody_else_has_the_lease_or_holds() 
     pilot = Pilot(cell.authority, Later(arm, release), "actor", simulated=False)
     pilot.begin()
     assert cell.state is State.RESET and cell.admitted(pilot)
+
+
+def test_a_pilot_that_gives_up_is_not_the_one_who_goes_on(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(State.POLICY)
+    pilot.give_up("camera front is gone")
+    assert cell.state is State.HOLD
+    with pytest.raises(HeldError, match="actor's senses holds the arm: camera front is gone"):
+        pilot.enter(State.POLICY)
+
+
+def test_on_hardware_a_hold_of_somebody_else_is_waited_out_until_they_start_something() -> None:
+    cell = Cell(hardware=True)
+
+    def arm() -> None:
+        view = cell.authority.view()
+        assert not cell.authority.arm(view.fence, view.revision, "Ada", passed(cell.clock)).refused
+
+    pilot = Pilot(cell.authority, Later(arm), "actor", simulated=False)
+    pilot.begin()
+    pilot.enter(State.POLICY)
+    cell.authority.hold("Ada", "a moment")
+
+    def disarm_and_arm() -> None:
+        view = cell.authority.view()
+        assert not cell.authority.disarm(view.fence, view.revision).refused
+        arm()
+
+    pilot._clock = Later(lambda: None, disarm_and_arm)
+    pilot.begin()
+    assert cell.state is State.RESET and cell.admitted(pilot)
