@@ -43,8 +43,6 @@ MOVES_S = (0.4, 0.9)
 """Range of the time from the first command to the signal"""
 WATCH_S, STILL_S = 0.6, 1.0
 """How long the arm is watched afterwards; how long its process stands still"""
-JERK_S = 0.025
-"""Time in which the reference may reach its full acceleration (controllers' setting)"""
 KINDS = ("actor killed", "actor stopped", "arm process stopped")
 FORK = multiprocessing.get_context("fork")
 
@@ -220,7 +218,8 @@ def judge_way(window: Any, start: int) -> dict[str, float]:
     """
     rate, place, tool = window["reference_m_s"], window["reference_m"], window["tool_m"]
     slope = (rate[start - 1] - rate[start - 2]) / PERIOD_S
-    seconds, metres = quickest_stop(rate[start - 1], slope)
+    limits = window["acceleration_m_s2"][start], window["jerk_m_s3"][start]
+    seconds, metres = quickest_stop(rate[start - 1], slope, *limits)
     way = np.abs(place[start:] - place[start - 1]).max(axis=0)
     tool_way = np.linalg.norm(tool[start:] - tool[start], axis=1).max()
     lag = np.linalg.norm(place[start - 1] - tool[start])  # the tool as measured after that period
@@ -235,12 +234,12 @@ def judge_way(window: Any, start: int) -> dict[str, float]:
     }
 
 
-def quickest_stop(rate: np.ndarray, slope: np.ndarray) -> tuple[float, np.ndarray]:
-    """Longest time in s, and way in m per axis, to stop within acceleration and jerk from speed `rate` and acceleration
+def quickest_stop(
+    rate: np.ndarray, slope: np.ndarray, acceleration: np.ndarray, jerk: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Longest time in s, and way in m per axis, to stop within the limits in force from speed `rate` and acceleration
     `slope`, the mean of the last period. First the acceleration is taken back, at worst one that speeds up; then a
     symmetric S, of triangle or trapezium in acceleration (Biagiotti and Melchiorri 2008, section 3.4)."""
-    acceleration = SafetyConfig().max_acceleration_m_s2
-    jerk = acceleration / JERK_S
     back_s = np.minimum(np.abs(slope) + jerk * PERIOD_S / 2, acceleration) / jerk
     peak = np.abs(rate) + jerk * back_s**2 / 2
     full = peak * jerk >= acceleration**2

@@ -109,6 +109,11 @@ class ReferenceMotion:
         return self._now
 
     @property
+    def in_force(self) -> Array:
+        """(3, 6) largest speed, acceleration and jerk by which it moves at present, and brakes; read only."""
+        return self._rows
+
+    @property
     def braking(self) -> bool:
         return self._braking
 

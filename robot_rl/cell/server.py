@@ -223,5 +223,6 @@ class CellServer:
     def _note(self, trace: Trace, deadline_s: float) -> None:
         now, state = self.loop.motion.now, STATES.index(self.guard.authority.state)
         tool_m = self._model.tcp_position_m()
-        moves = (now.tcp.position_m, now.linear_m_s, tool_m, self.loop.holding)
+        _, acceleration, jerk = self.loop.motion.in_force[:, :3]
+        moves = (now.tcp.position_m, now.linear_m_s, tool_m, acceleration, jerk, self.loop.holding)
         trace.add(self._read_s, deadline_s, *moves, *self._admitted, state)

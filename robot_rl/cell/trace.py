@@ -18,6 +18,8 @@ ROW = np.dtype(
         ("reference_m", "f8", 3),
         ("reference_m_s", "f8", 3),
         ("tool_m", "f8", 3),  # measured at the start of the period
+        ("acceleration_m_s2", "f8", 3),  # limits of the reference in force, by which it brakes
+        ("jerk_m_s3", "f8", 3),
         ("braking", "f8"),  # 1 without a valid command
         ("arrived_s", "f8"),  # of the last admitted command
         ("valid_for_s", "f8"),
