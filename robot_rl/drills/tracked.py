@@ -96,9 +96,9 @@ class TrackedCell:
         return max(0.0, max(moving, default=time_s) - time_s + self.period_s)
 
     def braking_s(self, speed_m_s: float) -> float:
-        """Time in which the limits allow a stop from this speed, jerk-limited, with one period to notice."""
-        a = self.safety.max_acceleration_m_s2
-        return speed_m_s / a + 2 * JERK_S + self.period_s
+        """Time in which the limits in force allow a stop from this speed, jerk-limited, with one period to notice."""
+        _, acceleration, jerk = self.world.loop.motion.in_force[:, :3].min(axis=1)
+        return float(speed_m_s / acceleration + 2 * acceleration / jerk + self.period_s)
 
     def roughest(self, since_s: float) -> tuple[float, float, float]:
         """Of the reference, per axis, at most: step beyond its speed limit in m, acceleration in m/s2, jerk in m/s3."""

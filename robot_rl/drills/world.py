@@ -225,8 +225,10 @@ def _something(spec: mujoco.MjSpec, half_m: tuple[float, float, float], **more: 
 
 @drill(50)
 def hand_in_the_way(folder: Path, seed: int) -> Outcome:
-    """Something soft is 6 cm in front of the fingers, and the policy goes on towards it."""
-    cell = Cell(seed, task=Yard(build=lambda spec: _something(spec, (0.02, 0.06, 0.05), solref=[0.02, 1.0])))
+    """Something soft is 6 cm in front of the fingers, and the policy goes on towards it. A cell with people in reach:
+    it may press with 25 N."""
+    gentle = ("safety.clip_m=0.01", "task.force_budget_n=25", "task.force_stop_n=30")
+    cell = Cell(seed, *gentle, task=Yard(build=lambda spec: _something(spec, (0.02, 0.06, 0.05), solref=[0.02, 1.0])))
     cell.begin()
     cell.world.move_fixed("thing", cell.ticks[-1].tool_m + [0.09, 0.0, 0.0])
     said(cell.drive, FORWARD, 20)
