@@ -42,10 +42,9 @@ class ArmLoop:
         self._impedance, self._joints, self._readings, self._force = impedance, joints, readings, force
         self.chatter = chatter
         self._late_s = OVERRUN * period_s
-        self._tau: Array | None = None
         self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
-        self._lost = False
-        """The last reading was not believed: where the arm is must be seen anew."""
+        self._blind = self._pushed = False
+        """The last reading could not be used, so the arm must be looked for; the last force was beyond its limit."""
         self.overruns = 0
         """Periods that came late."""
         self.fault = ""
@@ -60,9 +59,9 @@ class ArmLoop:
         self._readings.reset(q_rad)
         self._force.touched()
         self.chatter.reset()
-        self._lost = False
+        self._blind = self._pushed = False
         self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
-        self._tau, self.fault = None, ""
+        self.fault = ""
 
     def command(self, command: PoseCommand, state: ArmState, arrived_s: float, now_s: float) -> Verdict:
         """Judge a command that reached this process at `arrived_s`; pursue what is allowed until its validity ends."""
@@ -71,8 +70,10 @@ class ArmLoop:
         else:
             verdict, acted = self.gate.judge(command, state, arrived_s, now_s), []
         if not verdict.refused:
-            room = self._joints.room(self._model, state.q_rad)
-            acted += self.motion.aim(verdict.target, verdict.speed, room)
+            if verdict.target is state.tcp:  # a hold: the reference stays, so that no load moves the arm on
+                self.motion.brake()
+            else:
+                acted += self.motion.aim(verdict.target, verdict.speed, self._joints.room(self._model, state.q_rad))
             self.chatter.note(verdict.target.position_m - state.tcp.position_m)
             acted += ["chatter"] if self.chatter.acting else []
             self._given_s, self._expires_s = now_s, arrived_s + command.valid_for_s
@@ -98,38 +99,38 @@ class ArmLoop:
     def tick(self, q_rad: Array, dq_rad_s: Array, force_n: float, now_s: float) -> Array:
         """(n,) joint torques in Nm for this period. `force_n` is the size of the contact force on the tool.
 
-        Readings or a clock that cannot be true latch a fault: the last torque stands in for this period, and the arm
-        brakes and holds. A contact force beyond the limit latches one too: the arm holds the pose it measures.
+        Readings or a clock that cannot be true latch a fault, and the arm brakes and holds. While readings cannot be
+        used at all, the last torque stands in for one period; after that the arm is only kept from falling. A contact
+        force beyond the limit latches a fault too: the arm holds the pose it measures.
         """
-        if not self._believed(q_rad, dq_rad_s, now_s):
-            return np.zeros_like(q_rad) if self._tau is None else self._tau
-        self._model.update(q_rad, dq_rad_s)
-        if self._lost:
-            self.motion.hold(self._model.tcp())
-            self._lost = False
-        pushed = self._force.fault(force_n)
-        if pushed and not self.fault:
+        believed, pushed = self._believed(q_rad, dq_rad_s, now_s), self._force.fault(force_n)
+        if pushed:
             self._latch(pushed)
+        if not believed:
+            blind, self._blind = self._blind, True
+            return self._impedance.weightless_nm() if blind else self._impedance.last_nm()
+        self._model.update(q_rad, dq_rad_s)
+        if self._blind or (pushed and not self._pushed):
             self.motion.hold(self._model.tcp())
+        self._blind, self._pushed = False, bool(pushed)
         if not now_s <= self._expires_s - 1e-9:  # not on the rounding of the clock
             self.motion.brake()
-        self._tau = self._impedance.torque_nm(self.motion.tick(), q_rad, dq_rad_s)
-        return self._tau
+        return self._impedance.torque_nm(self.motion.tick(), q_rad, dq_rad_s)
 
     def _believed(self, q_rad: Array, dq_rad_s: Array, now_s: float) -> bool:
         """Whether this period may go by its readings. While a fault is latched, finite ones are good enough to hold."""
         elapsed_s = now_s - self._last_s
         if not elapsed_s > 0.0:
             self._latch(f"clock went from {self._last_s:.6f} s to {now_s:.6f} s, it must grow")
-            return False
+            elapsed_s = 0.0
         late = self._late_s < elapsed_s < np.inf
         if late:
             self._overrun(now_s, elapsed_s)
-        self._last_s = now_s
+        self._last_s = max(self._last_s, now_s) if np.isfinite(now_s) else self._last_s
         wrong = self._readings.fault(q_rad, dq_rad_s, elapsed_s if late else 0.0)
         if not wrong:
             return True
-        again, self._lost = self.fault, True
+        again = self.fault
         self._latch(wrong)
         return bool(again and np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all())
 

@@ -78,6 +78,18 @@ class CartesianImpedance:
         spare = jac.T @ lapack.dposv(jac @ jac.T + self._regular, jac @ posture)[1]
         too_fast = dq_rad_s - np.minimum(np.maximum(dq_rad_s, -self._brake_at), self._brake_at)
         tau = jac.T @ wrench + posture - spare + model.bias_nm() - self._brake_k * too_fast
+        return self._sent(tau)
+
+    def last_nm(self) -> Array:
+        """(n,) what was sent last; at the start what keeps the arm from falling."""
+        return self.weightless_nm() if self._tau is None else self._tau
+
+    def weightless_nm(self) -> Array:
+        """(n,) what keeps the arm from falling at the readings last given to the model, and does not drive it."""
+        return self._sent(self._model.bias_nm())
+
+    def _sent(self, tau: Array) -> Array:
+        """Within the torques' rate and range."""
         if self._tau is not None:
             tau = np.minimum(np.maximum(tau, self._tau - self._max_change), self._tau + self._max_change)
         self._tau = np.minimum(np.maximum(tau, -self._tau_max), self._tau_max)

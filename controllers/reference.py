@@ -193,13 +193,14 @@ class ReferenceMotion:
         return _stop(self._rows, self._in.current_velocity, self._in.current_acceleration)
 
     def tick(self) -> Reference:
-        """One period further. When no motion to the target is found the arm brakes, and `lost` counts it."""
-        try:
-            self._otg.update(self._in, self._out)
-        except RuckigError:
+        """One period further. When no motion to the target is found the arm brakes, and `lost` counts it; when there is
+        no way to brake either, it stands still where it is."""
+        if not self._step():
             self.lost += 1
             self.brake()
-            self._otg.update(self._in, self._out)
+            if not self._step():
+                self.hold(self._now.tcp)
+                return self._now
         self._out.pass_to_input(self._in)
         place = self._out.new_position
         turn = place[3:]
@@ -208,6 +209,13 @@ class ReferenceMotion:
         angular = angular_velocity(turn, velocity[3:])
         self._now = Reference(Pose(frozen(place[:3]), frozen(quat)), np.array(velocity[:3]), np.array(angular))
         return self._now
+
+    def _step(self) -> bool:
+        try:
+            self._otg.update(self._in, self._out)
+        except (RuckigError, ValueError):  # as in `_calculate`
+            return False
+        return True
 
     def _limit(self, rows: Array) -> None:
         self._rows = rows

@@ -74,7 +74,8 @@ class Singularity:
 
 class Clearance:
     """The arm keeps its links off itself and off the scene: as a distance falls from `slow_m` to `STOP_M` the share
-    falls from 1 to 0, judged where the joints will be at the target; a step that does not shorten it is free.
+    falls from 1 to `FLOOR`, and is then a hold, judged where the joints will be at the target; a step that does not
+    shorten it is free.
 
     Itself: pairs of the model's collision geometry, by MuJoCo, but for neighbours, parts that no joint of the arm moves
     against each other, and pairs within `SELF_SLOW_M` at `home_q_rad`. The shortest distance counts. Scene:
@@ -130,7 +131,9 @@ class Clearance:
         return self._self_m(), self._scene_m()
 
     def _line(self, distance_m: float, slow_m: float) -> float:
-        return min(1.0, max(0.0, (distance_m - self.STOP_M) / (slow_m - self.STOP_M)))
+        if not distance_m > self.STOP_M:
+            return 0.0
+        return min(1.0, max(FLOOR, (distance_m - self.STOP_M) / (slow_m - self.STOP_M)))
 
     def _self_m(self) -> float:
         if not self._data.ncon:

@@ -122,8 +122,8 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self._steps = self._max_steps
         self.pilot.pause("a reset follows")
         start = self.scene.reset(self.np_random)
-        self._open_gripper()
         self.pilot.begin()
+        self._open_gripper()
         self._move_to(start)
         self._reset_pose = self.arm.read().tcp
         self._steps = 0
@@ -143,14 +143,11 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self.pilot.enter(MODES[self._source])
         started_s, before = self.clock.now_s(), self.reading
         verdict = self._send(self._target(before.arm.tcp, action))
-        executed = action.copy()
-        if verdict.reasons:
-            done = before.arm.tcp.inverse() @ verdict.target
-            motion = np.concatenate((done.position_m, done.rotvec_rad()))
-            axes = len(self.action_spec.axes)
-            executed[:axes] = np.clip(self.action_spec.from_motion(motion), -1.0, 1.0)
-        changed = self._grip(action)
-        self._wait_until(started_s + self._period_s + (GRIPPER_SETTLE_S if changed else 0.0))
+        if "authority" in verdict.reasons:
+            raise HeldError(verdict.why)
+        changed = not verdict.refused and self._grip(action)
+        settle_s = GRIPPER_SETTLE_S if changed else 0.0
+        self._wait_until(started_s + self._period_s + settle_s, MODES[self._source])
         try:
             self.reading = self._read()
             observation = self._observation(self.reading)
@@ -161,7 +158,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         stopped = self.arm.fault
         success = not stopped and self.scene.task.succeeded(self.reading)
         info = {
-            "executed": executed,
+            "executed": self._executed(action, verdict, before.arm.tcp),
             "reasons": verdict.reasons,
             "gripper_changed": changed,
             "success": success,
@@ -174,6 +171,17 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
             self._steps = self._max_steps
         return observation, float(success), terminated, truncated, info
 
+    def _executed(self, action: Float32, verdict: Verdict, before: Pose) -> Float32:
+        """What the gate let through; where it slowed the arm or refused, what the arm has done."""
+        if not verdict.reasons:
+            return action
+        slowed = verdict.refused or verdict.speed < 1.0
+        done = before.inverse() @ (self.reading.arm.tcp if slowed else verdict.target)
+        motion = np.concatenate((done.position_m, done.rotvec_rad()))
+        executed = action.copy()
+        executed[: len(self.action_spec.axes)] = np.clip(self.action_spec.from_motion(motion), -1.0, 1.0)
+        return executed
+
     def _open_gripper(self) -> None:
         if not self.gripper:
             return
@@ -182,7 +190,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
             self.gripper.command(closing=False)
             if self.gripper.read().width_m > wanted_m - OPENING_SHORT_M:
                 return
-            self.clock.sleep_until(self.clock.now_s() + GRIPPER_SETTLE_S)
+            self._wait_until(self.clock.now_s() + GRIPPER_SETTLE_S, State.RESET)
         raise HardwareError(
             f"reset: the gripper is at {self.gripper.read().width_m:.3f} m after {OPENING_TRIES} tries to open it to "
             f"{wanted_m:.3f} m; take out what is in it, then go on"
@@ -253,11 +261,11 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         command = PoseCommand(target, self._sequence, 2 * self._period_s, pilot.fence, pilot.mode)
         return self.arm.command(command)
 
-    def _wait_until(self, deadline_s: float) -> None:
+    def _wait_until(self, deadline_s: float, mode: State) -> None:
         """Sleep, and let the authority know at every period that the actor is there."""
         while self.clock.now_s() + self._period_s < deadline_s - 1e-9:
             self.clock.sleep_until(self.clock.now_s() + self._period_s)
-            self.pilot.enter(MODES[self._source])
+            self.pilot.enter(mode)
         self.clock.sleep_until(deadline_s)
 
     def _grip(self, action: Float32) -> bool:

@@ -3,9 +3,12 @@
 from controllers.build import LoopSettings
 from controllers.impedance import ImpedanceGains
 from controllers.limits import HalfSpace, WorkspaceBox
+from controllers.pose import frozen
 from controllers.reference import MotionLimits
 from robot_rl.config import SafetyConfig, TaskConfig
 
+TABLE = HalfSpace(frozen([0.0, 0.0, 1.0]), 0.0)
+"""The arm's links stay above the height it is mounted at."""
 JERK_S = 0.025
 """Time in which the reference may reach its full acceleration."""
 
@@ -17,10 +20,8 @@ def loop_settings(
     box: WorkspaceBox,
     step_m: float,
     step_rad: float,
-    scene: tuple[HalfSpace, ...] = (),
 ) -> LoopSettings:
-    """For commands that reach at most `step_m` (per axis) and `step_rad` from the measured pose, where the arm's links
-    stay out of `scene`."""
+    """For commands that reach at most `step_m` (per axis) and `step_rad` from the measured pose."""
     s = safety
     motion = MotionLimits(
         s.max_speed_m_s,
@@ -49,5 +50,5 @@ def loop_settings(
         gains,
         s.contact_n,
         task.force_stop_n,
-        scene=scene,
+        scene=(TABLE,),
     )

@@ -5,7 +5,7 @@ import numpy as np
 
 from controllers.build import build_loop
 from controllers.kinematics import ArmModel
-from controllers.limits import HalfSpace, WorkspaceBox
+from controllers.limits import WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import Array, Pose, frozen
 from robot_rl.config import Config
@@ -21,8 +21,6 @@ from robot_rl.tasks import make_task
 from robot_rl.tasks.base import Task
 from robot_rl.tasks.gymnasium_task import GymnasiumEnv
 
-TABLE = HalfSpace(frozen([0.0, 0.0, 1.0]), 0.0)
-"""The arm's links stay above it."""
 STEP_MARGIN = 1.2
 """The gate's step clip against the policy's largest step: room for the return of undriven axes."""
 
@@ -70,7 +68,7 @@ def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> 
     limits, box = arm_limits(robot.model), WorkspaceBox(frozen(task.workspace.low_m), frozen(task.workspace.high_m))
     _require_torque_motors(own.model, own.joints, robot.model)
     step_m, step_rad = task.action.step_m * STEP_MARGIN, task.action.step_rad * STEP_MARGIN
-    bounds = loop_settings(config.safety, config.task, robot.control_hz, box, step_m, step_rad, (TABLE,))
+    bounds = loop_settings(config.safety, config.task, robot.control_hz, box, step_m, step_rad)
     try:
         loop = build_loop(own, limits, bounds, q_home)
     except ValueError as error:

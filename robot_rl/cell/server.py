@@ -25,7 +25,7 @@ STALE_S = 0.1
 """A request that may have waited for longer is not obeyed: this process stood still, or its sender floods it."""
 ANY_AGE = frozenset({"read", "view", "stop", "hold", "trouble"})
 """Asks for nothing but rest or a look: never too late."""
-OWN_PARTS = ("arm", "clock")
+OWN_PARTS = ("arm", "actor", "clock")
 """Parts that this process looks after itself."""
 MAX_PARTS = 16
 REST = 0.01

@@ -44,6 +44,8 @@ class Authority:
         self._input_s = input_s
         self._input, self._input_at_s = math.nan, math.nan
         self._faults: dict[str, str] = {}
+        self._own_hold = True
+        """A hold is the lease holder's own, who may go on."""
         self._state, self._revision, self._by, self._why = State.DISARMED, 0, "", "started"
 
     @property
@@ -87,10 +89,14 @@ class Authority:
         return self._granted(now_s)
 
     def hold(self, by: str, why: str) -> Answer:
-        """Brake, if anything moves. A hold is held by whoever asked last."""
+        """Brake, if anything moves. A hold belongs to whoever asked last, but what somebody else holds the lease's
+        holder does not make its own."""
         now_s = self.tick()
-        if self._state in TABLE["hold"].start or (self._state is State.HOLD and by != self._by):
+        again = self._state is State.HOLD and self._own_hold and by != self._by
+        if again or self._state in TABLE["hold"].start:
+            own = by == self._lease.holder
             self._enter(State.HOLD, by, why)
+            self._own_hold = own
         return self._granted(now_s)
 
     def mirror(self, part: str, fault: str) -> None:
@@ -210,6 +216,7 @@ class Authority:
 
     def _enter(self, state: State, by: str, why: str) -> None:
         before, self._state, self._by, self._why = self._state, state, by, why
+        self._own_hold = True
         self._tell(before, by, why)
 
     def _tell(self, before: State, by: str, why: str) -> None:

@@ -24,6 +24,7 @@ class Port(Protocol):
     def hold(self, by: str, why: str) -> Answer: ...
     def arm(self, fence: int, seen: int, person: str) -> Answer: ...
     def clear(self, fence: int, seen: int, person: str) -> Answer: ...
+    def disarm(self, fence: int, seen: int) -> Answer: ...
     def policy(self, fence: int, seen: int) -> Answer: ...
     def reset(self, fence: int, seen: int) -> Answer: ...
     def human(self, fence: int, seen: int, number: int) -> Answer: ...
@@ -33,8 +34,8 @@ class Port(Protocol):
 class Pilot:
     """Begins, changes hands and ends, for one actor.
 
-    A hold that it did not ask for itself it does not end: the operator does, by starting something or by taking
-    the lease. In simulation it stands for that person too, and says so.
+    A hold that it did not ask for itself it does not end: a person does, by disarming and arming. In simulation it
+    stands for that person too, and says so.
     """
 
     def __init__(self, port: Port, clock: Clock, name: str, *, simulated: bool) -> None:
@@ -92,7 +93,12 @@ class Pilot:
     def _prepare(self) -> str:
         """What keeps a move from starting; empty when nothing does."""
         view = self._port.view()
-        if not (view.holder == self._name and view.fence == self.fence):
+        mine = view.holder == self._name and view.fence == self.fence
+        if not self._simulated and view.state in (State.DISARMED, State.STOPPED):
+            if mine:  # whoever arms needs the lease
+                self._port.release(self.fence)
+            return f"it is {view.state.value}: {view.why}; a person must clear and arm it"
+        if not mine:
             answer = self._port.take(self._name)
             if answer.refused:
                 return answer.refused
@@ -100,8 +106,8 @@ class Pilot:
             self.fence, self._inputs = view.fence, 0
         if self._simulated:
             view = self._stand_in(view)
-        if view.state in (State.DISARMED, State.STOPPED):
-            return f"it is {view.state.value}: {view.why}; a person must clear and arm it"
+        if view.state in (State.DISARMED, State.STOPPED):  # a fault is still present
+            return f"it is {view.state.value}: {'; '.join(view.faults) or view.why}"
         if view.state is State.HOLD and view.by != self._name:
             return f"{view.by} holds it: {view.why}"
         return ""
@@ -115,8 +121,9 @@ class Pilot:
             log.info("simulated: the pre-flight list passes itself, the arm arms itself")
             view = self._port.arm(self.fence, view.revision, PERSON).view
         if view.state is State.HOLD and view.by != self._name:
-            log.info("simulated: the hold (%s) ends by itself", view.why)
-            view = self._port.hold(self._name, "stands in for the operator").view
+            log.info("simulated: the hold (%s) ends by itself, the arm is armed anew", view.why)
+            view = self._port.disarm(self.fence, view.revision).view
+            view = self._port.arm(self.fence, view.revision, PERSON).view
         return view
 
     def _touch(self) -> int:

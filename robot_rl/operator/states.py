@@ -40,7 +40,7 @@ TABLE: Mapping[str, Change] = {
     "policy": Change(frozenset({State.ARMED, State.HUMAN, State.HOLD}), State.POLICY),
     "human": Change(frozenset({State.ARMED, State.POLICY, State.RESET, State.HOLD}), State.HUMAN),
     "reset": Change(frozenset({State.ARMED, State.HOLD}), State.RESET),
-    "hold": Change(MOVING, State.HOLD),
+    "hold": Change(MOVING | {State.ARMED}, State.HOLD),
     "disarm": Change(frozenset(State) - {State.DISARMED, State.STOPPED}, State.DISARMED),
     "stop": Change(frozenset(State), State.STOPPED),
     "clear": Change(frozenset({State.STOPPED}), State.DISARMED),

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,14 +168,15 @@ def test_replaying_the_executed_actions_repeats_the_motion_exactly() -> None:
 @pytest.mark.parametrize(
     ("words", "places"),
     [
-        ("arm.command(", ["robot_rl/env.py"]),
+        ("arm.command(", ["robot_rl/env.py", "sim2real/faults.py"]),
         ("PoseCommand(", ["robot_rl/cell/codec.py", "robot_rl/env.py"]),
         ("loop.command(", ["robot_rl/cell/server.py", "robot_rl/drivers/sim.py"]),
         ("loop.tick(", ["robot_rl/cell/server.py", "robot_rl/drivers/sim_world.py"]),
     ],
 )
 def test_commands_are_made_in_one_place_and_judged_where_an_arm_s_loop_runs(words: str, places: list[str]) -> None:
-    """The gate has one customer. (A command from another process is unpacked in `cell/codec.py`.)"""
+    """The gate has one customer. (A command from another process is unpacked in
+    `cell/codec.py`; `sim2real/faults.py` hands on what it is given.)"""
     rooms = ("robot_rl", "sim2real", "web_ui")
     files = (path for room in rooms for path in (ROOT / room).rglob("*.py") if "drills" not in path.parts)
     found = sorted(str(path.relative_to(ROOT)) for path in files if words in path.read_text())
@@ -206,6 +208,37 @@ def test_every_torque_that_reaches_a_motor_comes_from_the_loop_one_for_each_step
     run_episode(env, 0, lambda _: Choice(rng.uniform(-1, 1, 4).astype(np.float32), next(turns)))
     assert len(given) == len(applied) > 1000
     assert all(np.array_equal(a, b) for a, b in zip(given, applied, strict=True))
+
+
+def test_what_the_gate_slowed_is_recorded_as_what_the_arm_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = make("reach")
+    env.reset(seed=0)
+    command = env.arm.command
+    monkeypatch.setattr(
+        env.arm,
+        "command",
+        lambda c: replace(command(replace(c, target=env.reading.arm.tcp)), reasons=("x",), speed=0.1),
+    )
+    *_, info = env.step(np.ones(3, np.float32))
+    assert np.abs(info["executed"]).max() < 0.2
+
+
+def test_a_stopped_arm_s_gripper_does_not_open_at_a_reset() -> None:
+    env = make("pick_cube")
+    env.reset(seed=0)
+    told: list[bool] = []
+    assert env.gripper is not None
+    env.gripper.command = told.append  # type: ignore[method-assign]
+    env.pilot._simulated = False
+
+    def looked(deadline_s: float) -> None:
+        raise TimeoutError
+
+    env.pilot._clock.sleep_until = looked  # type: ignore[method-assign]
+    env.scene.world.guard.authority.stop("Ada", "no")
+    with pytest.raises(TimeoutError):
+        env.reset(seed=1)
+    assert told == []
 
 
 def test_the_environment_runs_as_a_gymnasium_environment() -> None:

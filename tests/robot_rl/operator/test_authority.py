@@ -19,7 +19,7 @@ EXPECTED = {
     "policy": "-P-P-P-",
     "human": "-HH-HH-",
     "reset": "-R---R-",
-    "hold": "DAOOOOS",
+    "hold": "DOOOOOS",
     "disarm": "-DDDDD-",
     "stop": "SSSSSSS",
     "clear": "------D",

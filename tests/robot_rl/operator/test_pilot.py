@@ -173,20 +173,61 @@ def passed(clock: ManualClock) -> list[Finding]:
     return [Finding(check.name, True, clock.now_s(), "Ada") for check in CHECKS]
 
 
-def test_on_hardware_a_pilot_waits_until_a_person_has_armed(caplog: pytest.LogCaptureFixture) -> None:
+def armed_by_ada(cell: Cell) -> None:
+    """Takes the lease, arms, and gives the lease back."""
+    authority = cell.authority
+    taken = authority.take("Ada")
+    assert not taken.refused, taken.refused
+    assert not authority.arm(taken.view.fence, taken.view.revision, "Ada", passed(cell.clock)).refused
+    assert not authority.release(taken.view.fence).refused
+
+
+def test_on_hardware_a_pilot_waits_without_the_lease_until_a_person_has_armed(caplog: pytest.LogCaptureFixture) -> None:
     cell = Cell(hardware=True)
-    pilot = cell.pilot()
-
-    def arm() -> None:
-        view = cell.authority.view()
-        assert not cell.authority.arm(view.fence, view.revision, "Ada", passed(cell.clock)).refused
-
     cell.clock.sleep_until(1.0)
-    waiting = Later(lambda: None, arm)
-    pilot = Pilot(cell.authority, waiting, "actor", simulated=False)
-    pilot.begin()
+    waiting = Later(lambda: None, lambda: armed_by_ada(cell))
+    Pilot(cell.authority, waiting, "actor", simulated=False).begin()
     assert cell.state is State.RESET
     assert caplog.text.count("waiting for the arm: it is disarmed: started; a person must clear and arm it") == 1
+
+
+def test_on_hardware_a_pilot_gives_the_lease_back_at_a_stop_so_that_a_person_can_clear_it() -> None:
+    cell = Cell(hardware=True)
+    pilot = Pilot(cell.authority, Later(lambda: armed_by_ada(cell)), "actor", simulated=False)
+    pilot.begin()
+    cell.authority.stop("Ada", "look at that")
+
+    def clear() -> None:
+        taken = cell.authority.take("Ada")
+        assert not taken.refused
+        assert not cell.authority.clear(taken.view.fence, taken.view.revision, "Ada").refused
+        cell.authority.release(taken.view.fence)
+
+    pilot._clock = Later(lambda: None, clear, lambda: armed_by_ada(cell))
+    pilot.begin()
+    assert cell.state is State.RESET and cell.admitted(pilot)
+
+
+def test_a_person_s_hold_stays_theirs_whatever_the_holder_of_the_lease_does(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(State.POLICY)
+    cell.authority.hold("Ada", "stay there")
+    cell.authority.hold("actor", "its connection closed")
+    cell.authority.release(pilot.fence)
+    cell.authority.hold("actor", "again")
+    view = cell.authority.view()
+    assert (view.by, view.why) == ("Ada", "stay there")
+
+
+def test_a_person_may_take_over_the_hold_of_an_actor_that_is_gone(cell: Cell) -> None:
+    pilot = cell.pilot()
+    pilot.begin()
+    pilot.enter(State.POLICY)
+    pilot.pause("looks around")
+    pilot.close()
+    cell.authority.hold("Ada", "stay there")
+    assert cell.authority.view().by == "Ada"
 
 
 def test_on_hardware_a_pilot_waits_while_somebody_else_has_the_lease_or_holds() -> None:
@@ -215,23 +256,17 @@ def test_a_pilot_that_gives_up_is_not_the_one_who_goes_on(cell: Cell) -> None:
         pilot.enter(State.POLICY)
 
 
-def test_on_hardware_a_hold_of_somebody_else_is_waited_out_until_they_start_something() -> None:
+def test_on_hardware_a_hold_of_somebody_else_is_waited_out_until_they_have_armed_anew() -> None:
     cell = Cell(hardware=True)
-
-    def arm() -> None:
-        view = cell.authority.view()
-        assert not cell.authority.arm(view.fence, view.revision, "Ada", passed(cell.clock)).refused
-
-    pilot = Pilot(cell.authority, Later(arm), "actor", simulated=False)
+    pilot = Pilot(cell.authority, Later(lambda: armed_by_ada(cell)), "actor", simulated=False)
     pilot.begin()
     pilot.enter(State.POLICY)
     cell.authority.hold("Ada", "a moment")
 
-    def disarm_and_arm() -> None:
+    def disarm() -> None:
         view = cell.authority.view()
         assert not cell.authority.disarm(view.fence, view.revision).refused
-        arm()
 
-    pilot._clock = Later(lambda: None, disarm_and_arm)
+    pilot._clock = Later(lambda: None, disarm, lambda: armed_by_ada(cell))
     pilot.begin()
     assert cell.state is State.RESET and cell.admitted(pilot)
