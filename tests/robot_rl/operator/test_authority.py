@@ -176,6 +176,21 @@ def test_fences_go_on_from_the_given_one() -> None:
     assert authority.take("anna").view.fence == 1001
 
 
+def test_a_hold_is_held_by_whoever_asked_last_and_told_once() -> None:
+    cell = at(P)
+    for by, told in (("anna", 1), (b"anna".decode(), 0), ("aaron", 1), ("ben", 1), ("ben", 0)):
+        before = cell.view.revision
+        cell.authority.hold(by, "wait")
+        assert (cell.view.by, cell.view.revision - before) == (by, told)
+
+
+def test_state_and_last_word_of_a_holder_are_there_without_letting_time_act() -> None:
+    cell = at(P)
+    assert (cell.authority.state, cell.authority.heard_s) == (P, 100.0)
+    cell.clock.sleep_until(200.0)
+    assert cell.authority.state is P and cell.view.state is HOLD
+
+
 # Pre-flight
 
 
