@@ -1,6 +1,7 @@
 """A client of the authority that moves the arm: it keeps the lease and says as what its commands are made."""
 
 import logging
+from itertools import count
 from typing import Protocol
 
 from robot_rl.clock import Clock
@@ -40,7 +41,7 @@ class Pilot:
 
     def __init__(self, port: Port, clock: Clock, name: str, *, simulated: bool) -> None:
         self._port, self._clock, self._name, self._simulated = port, clock, name, simulated
-        self._inputs = 0
+        self._inputs = count(1)
         self.fence = -1
         self.mode = State.DISARMED
 
@@ -64,13 +65,12 @@ class Pilot:
         if view.state is State.RESET is not mode:
             view = self.pause("the reset is over")
         if view.state is mode:
-            answer = (
-                self._port.input(self.fence, self._touch()) if mode is State.HUMAN else self._port.renew(self.fence)
-            )
+            renew = mode is not State.HUMAN
+            answer = self._port.renew(self.fence) if renew else self._port.input(self.fence, next(self._inputs))
         elif view.state is State.HOLD and view.by != self._name:
             raise HeldError(f"{view.by} holds the arm: {view.why}")
         elif mode is State.HUMAN:
-            answer = self._port.human(self.fence, view.revision, self._touch())
+            answer = self._port.human(self.fence, view.revision, next(self._inputs))
         else:
             answer = (self._port.policy if mode is State.POLICY else self._port.reset)(self.fence, view.revision)
         if answer.refused:
@@ -103,7 +103,7 @@ class Pilot:
             if answer.refused:
                 return answer.refused
             view = answer.view
-            self.fence, self._inputs = view.fence, 0
+            self.fence = view.fence
         if self._simulated:
             view = self._stand_in(view)
         if view.state in (State.DISARMED, State.STOPPED):  # a fault is still present
@@ -125,7 +125,3 @@ class Pilot:
             view = self._port.disarm(self.fence, view.revision).view
             view = self._port.arm(self.fence, view.revision, PERSON).view
         return view
-
-    def _touch(self) -> int:
-        self._inputs += 1
-        return self._inputs

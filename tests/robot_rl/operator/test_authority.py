@@ -176,6 +176,22 @@ def test_fences_go_on_from_the_given_one() -> None:
     assert authority.take("anna").view.fence == 1001
 
 
+def test_the_hold_of_the_lease_s_holder_becomes_that_of_the_first_other_who_asks_and_stays_theirs() -> None:
+    cell = at(P)
+    steps = (("anna", 1, "anna"), (b"anna".decode(), 0, "anna"), ("aaron", 1, "aaron"), ("ben", 0, "aaron"))
+    for by, told, holder in (*steps, ("anna", 0, "aaron"), ("aaron", 0, "aaron")):
+        before = cell.view.revision
+        cell.authority.hold(by, "wait")
+        assert (cell.view.by, cell.view.revision - before) == (holder, told)
+
+
+def test_state_and_last_word_of_a_holder_are_there_without_letting_time_act() -> None:
+    cell = at(P)
+    assert (cell.authority.state, cell.authority.heard_s) == (P, 100.0)
+    cell.clock.sleep_until(200.0)
+    assert cell.authority.state is P and cell.view.state is HOLD
+
+
 # Pre-flight
 
 

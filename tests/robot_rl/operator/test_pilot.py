@@ -1,18 +1,52 @@
 import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from robot_rl.clock import ManualClock
 from robot_rl.errors import HeldError
-from robot_rl.operator import Authority, Finding, Pilot, State
+from robot_rl.operator import Authority, Finding, Pilot, State, View
 from robot_rl.operator.preflight import CHECKS
+
+
+class Later(ManualClock):
+    """Does something each time somebody waits on it, and does not let anybody wait for ever."""
+
+    def __init__(self, *acts: Callable[[], object]) -> None:
+        super().__init__()
+        self.acts = list(acts)
+        self.waits_s: list[float] = []
+
+    def sleep_until(self, deadline_s: float) -> None:
+        self.waits_s.append(deadline_s - self.now_s())
+        assert len(self.waits_s) < 500, "waits for what never comes"
+        super().sleep_until(deadline_s)
+        if self.acts:
+            self.acts.pop(0)()
+
+
+class Wire:
+    """An authority in another process: what it answers are copies."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+
+    def view(self) -> View:
+        view = self._authority.view()
+        holder, by = view.holder.encode().decode(), view.by.encode().decode()
+        return replace(view, holder=holder, by=by, fence=int(str(view.fence)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._authority, name)
 
 
 class Cell:
     """An authority, and pilots of it."""
 
     def __init__(self, hardware: bool = False) -> None:
-        self.clock = ManualClock()
+        self.clock = Later()
         self.events: list[State] = []
         self.authority = Authority(self.clock, lambda event: self.events.append(event.after), hardware=hardware)
         self.hardware = hardware
@@ -38,7 +72,7 @@ def test_in_simulation_a_pilot_arms_the_arm_and_says_so(cell: Cell, caplog: pyte
     pilot = cell.pilot()
     pilot.begin()
     assert cell.state is State.RESET and cell.admitted(pilot)
-    assert "pre-flight list passes itself" in caplog.text
+    assert "pre-flight list passes itself" in caplog.text and "ends by itself" not in caplog.text
 
 
 @pytest.mark.parametrize("mode", [State.POLICY, State.HUMAN, State.RESET])
@@ -88,13 +122,14 @@ def test_a_person_whose_hand_has_been_off_may_take_it_up_again(cell: Cell) -> No
     assert cell.state is State.HUMAN
 
 
-def test_it_does_not_go_on_after_somebody_else_s_hold(cell: Cell) -> None:
+@pytest.mark.parametrize("other", ["Ada", "zoe"])
+def test_it_does_not_go_on_after_somebody_else_s_hold(cell: Cell, other: str) -> None:
     pilot = cell.pilot()
     pilot.begin()
     pilot.enter(State.POLICY)
-    cell.authority.hold("Ada", "wait a moment")
+    cell.authority.hold(other, "wait a moment")
     for mode in (State.POLICY, State.HUMAN, State.RESET):
-        with pytest.raises(HeldError, match=r"Ada holds the arm: wait a moment"):
+        with pytest.raises(HeldError, match=f"{other} holds the arm: wait a moment"):
             pilot.enter(mode)
 
 
@@ -128,12 +163,17 @@ def test_in_simulation_the_next_begin_clears_a_stop_and_says_so(cell: Cell, capl
     assert "the stop (contact force 200 N) is cleared by itself" in caplog.text
 
 
-def test_in_simulation_the_next_begin_ends_a_hold_of_the_supervisor(cell: Cell) -> None:
+@pytest.mark.parametrize("part", ["a camera", "camera front"])
+def test_in_simulation_the_next_begin_ends_a_hold_of_the_supervisor(
+    cell: Cell, part: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     pilot = cell.pilot()
     pilot.begin()
     pilot.enter(State.POLICY)
-    cell.authority.hold("camera front", "silent")
+    cell.authority.hold(part, "silent")
     pilot.begin()
+    assert "the hold (silent) ends by itself" in caplog.text
     assert cell.state is State.RESET and cell.admitted(pilot)
 
 
@@ -154,19 +194,6 @@ def test_after_close_its_commands_are_refused_and_the_lease_is_free(cell: Cell) 
     pilot.begin()
     pilot.close()
     assert not cell.admitted(pilot) and cell.authority.view().holder == ""
-
-
-class Later(ManualClock):
-    """Does something when somebody waits on it."""
-
-    def __init__(self, *acts) -> None:
-        super().__init__()
-        self.acts = list(acts)
-
-    def sleep_until(self, deadline_s: float) -> None:
-        super().sleep_until(deadline_s)
-        if self.acts:
-            self.acts.pop(0)()
 
 
 def passed(clock: ManualClock) -> list[Finding]:
@@ -256,17 +283,71 @@ def test_a_pilot_that_gives_up_is_not_the_one_who_goes_on(cell: Cell) -> None:
         pilot.enter(State.POLICY)
 
 
-def test_on_hardware_a_hold_of_somebody_else_is_waited_out_until_they_have_armed_anew() -> None:
+@pytest.mark.parametrize("other", ["Ada", "zoe"])
+def test_on_hardware_a_hold_of_somebody_else_is_waited_out_until_somebody_has_armed_anew(
+    other: str, caplog: pytest.LogCaptureFixture
+) -> None:
     cell = Cell(hardware=True)
     pilot = Pilot(cell.authority, Later(lambda: armed_by_ada(cell)), "actor", simulated=False)
     pilot.begin()
     pilot.enter(State.POLICY)
-    cell.authority.hold("Ada", "a moment")
+    cell.authority.hold(other, "a moment")
 
     def disarm() -> None:
         view = cell.authority.view()
         assert not cell.authority.disarm(view.fence, view.revision).refused
 
-    pilot._clock = Later(lambda: None, disarm, lambda: armed_by_ada(cell))
+    pilot._clock = waiting = Later(lambda: None, disarm, lambda: armed_by_ada(cell))
     pilot.begin()
     assert cell.state is State.RESET and cell.admitted(pilot)
+    assert f"waiting for the arm: {other} holds it: a moment" in caplog.text
+    assert waiting.waits_s == pytest.approx([0.1, 0.1, 0.1])
+
+
+def test_a_new_reason_to_wait_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    cell = Cell(hardware=True)
+    cell.authority.stop("zoe", "red button")
+
+    def clear() -> None:
+        taken = cell.authority.take("Ada").view
+        assert not cell.authority.clear(taken.fence, taken.revision, "Ada").refused
+        cell.authority.release(taken.fence)
+
+    Pilot(cell.authority, Later(clear, lambda: armed_by_ada(cell)), "actor", simulated=False).begin()
+    assert "it is stopped: red button" in caplog.text and "it is disarmed: " in caplog.text
+
+
+@pytest.mark.parametrize(("fence", "twin"), [(-1, "actor"), (99, "actor"), (1, "zoe"), (1, "Ada")])
+def test_only_name_and_number_together_make_a_lease_its_own(cell: Cell, fence: int, twin: str) -> None:
+    seen = cell.authority.take(twin).view.revision
+    assert not cell.authority.arm(1, seen, twin).refused
+    pilot = cell.pilot()
+    pilot.fence = fence
+    pilot.begin()
+    assert pilot.fence == 2 and sum(cell.clock.waits_s) >= 2.0, "it waits until the other's lease has run out"
+    assert cell.admitted(pilot)
+
+
+def test_a_pilot_that_never_had_a_lease_takes_nobody_s_for_its_own(cell: Cell) -> None:
+    cell.authority.take("actor")
+    with pytest.raises(HeldError, match="fence -1 is not the present one"):
+        cell.pilot().enter(State.POLICY)
+
+
+def test_a_pilot_goes_on_with_an_authority_in_another_process(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock = Later()
+    authority = Authority(clock, lambda event: None, hardware=False, first_fence=10**6)
+    pilot = Pilot(Wire(authority), clock, "actor", simulated=True)
+    for _ in range(2):
+        pilot.begin()
+        pilot.enter(State.POLICY)
+        pilot.pause("looks around")
+        pilot.enter(State.HUMAN)
+    assert pilot.fence == 10**6 + 1 and not authority.admits(pilot.fence, "human")
+    assert "the hold" not in caplog.text and clock.waits_s == []
+
+
+def test_whether_the_arm_is_simulated_is_said_by_name(cell: Cell) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        Pilot(cell.authority, cell.clock, "actor", True)  # type: ignore[misc]

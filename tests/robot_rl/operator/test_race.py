@@ -18,7 +18,7 @@ def test_there_are_never_two_holders_in_any_of_many_interleavings(clients: int) 
 
 
 def grant_under_the_old_number(lease: Lease, client: str, now_s: float) -> None:
-    lease.holder, lease._heard_s = client, now_s
+    lease.holder, lease.heard_s = client, now_s
 
 
 def take_from_anybody(authority: Authority, client: str) -> Answer:
