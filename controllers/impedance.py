@@ -15,6 +15,11 @@ from controllers.pose import Array, length, quat_conj, quat_mul, quat_to_rotvec
 from controllers.records import Reference
 
 
+WALL_RAD, WALL_SHARE = 0.05, 0.5
+"""Before its end a joint meets a spring, which at the end pushes back with this share of the joint's torque: what the
+tool is told to do must not be the only thing that keeps joints off their ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImpedanceGains:
     """Stiffness and clip of the tool, posture stiffness of the null space."""
@@ -53,6 +58,8 @@ class CartesianImpedance:
         self._tau_max = limits.tau_max_nm
         self._brake_at = g.brake_from * limits.dq_max_rad_s
         self._brake_k = g.brake_nms_rad
+        self._wall_low, self._wall_high = limits.q_min_rad + WALL_RAD, limits.q_max_rad - WALL_RAD
+        self._wall_k = WALL_SHARE * limits.tau_max_nm / WALL_RAD
         self._max_change = g.torque_rate_nm_s * period_s
         self._tau: Array | None = None
         self._error = np.zeros(6)
@@ -77,7 +84,9 @@ class CartesianImpedance:
         posture = self._posture_k * (self._posture - q_rad) - self._posture_d * dq_rad_s
         spare = jac.T @ lapack.dposv(jac @ jac.T + self._regular, jac @ posture)[1]
         too_fast = dq_rad_s - np.minimum(np.maximum(dq_rad_s, -self._brake_at), self._brake_at)
-        tau = jac.T @ wrench + posture - spare + model.bias_nm() - self._brake_k * too_fast
+        inside = np.minimum(np.maximum(q_rad, self._wall_low), self._wall_high)
+        walls = self._wall_k * (inside - q_rad)
+        tau = jac.T @ wrench + posture - spare + walls + model.bias_nm() - self._brake_k * too_fast
         return self._sent(tau)
 
     def last_nm(self) -> Array:
