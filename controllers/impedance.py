@@ -14,7 +14,6 @@ from controllers.models import ArmLimits
 from controllers.pose import Array, length, quat_conj, quat_mul, quat_to_rotvec
 from controllers.records import Reference
 
-
 WALL_RAD, WALL_SHARE = 0.05, 0.5
 """Before its end a joint meets a spring, which at the end pushes back with this share of the joint's torque: what the
 tool is told to do must not be the only thing that keeps joints off their ends."""

@@ -44,8 +44,8 @@ class Authority:
         self._input_s = input_s
         self._input, self._input_at_s = math.nan, math.nan
         self._faults: dict[str, str] = {}
-        self._own_hold = True
-        """A hold is the lease holder's own, who may go on."""
+        self._own_hold = False
+        """The hold is that of the lease's holder, who may go on."""
         self._state, self._revision, self._by, self._why = State.DISARMED, 0, "", "started"
 
     @property
@@ -94,9 +94,7 @@ class Authority:
         now_s = self.tick()
         again = self._state is State.HOLD and self._own_hold and by != self._by
         if again or self._state in TABLE["hold"].start:
-            own = by == self._lease.holder
             self._enter(State.HOLD, by, why)
-            self._own_hold = own
         return self._granted(now_s)
 
     def mirror(self, part: str, fault: str) -> None:
@@ -216,7 +214,7 @@ class Authority:
 
     def _enter(self, state: State, by: str, why: str) -> None:
         before, self._state, self._by, self._why = self._state, state, by, why
-        self._own_hold = True
+        self._own_hold = by == self._lease.holder
         self._tell(before, by, why)
 
     def _tell(self, before: State, by: str, why: str) -> None:
@@ -230,11 +228,12 @@ class Authority:
         return self._granted(now_s)
 
     def _end_lease(self, why: str) -> None:
-        holder = self._lease.end()
+        holder = self._lease.holder
         if self._state in MOVING:
             self._enter(State.HOLD, holder, why)
         else:
             self._tell(self._state, holder, why)
+        self._lease.end()
 
     def _no_input(self, number: int) -> str:
         if isinstance(number, int) and number > self._input:

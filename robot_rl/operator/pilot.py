@@ -107,7 +107,7 @@ class Pilot:
         if self._simulated:
             view = self._stand_in(view)
         if view.state in (State.DISARMED, State.STOPPED):  # a fault is still present
-            return f"it is {view.state.value}: {'; '.join(view.faults) or view.why}"
+            return f"it is {view.state.value}: {'; '.join(view.faults)}"
         if view.state is State.HOLD and view.by != self._name:
             return f"{view.by} holds it: {view.why}"
         return ""

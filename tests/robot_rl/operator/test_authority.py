@@ -179,10 +179,30 @@ def test_fences_go_on_from_the_given_one() -> None:
 def test_the_hold_of_the_lease_s_holder_becomes_that_of_the_first_other_who_asks_and_stays_theirs() -> None:
     cell = at(P)
     steps = (("anna", 1, "anna"), (b"anna".decode(), 0, "anna"), ("aaron", 1, "aaron"), ("ben", 0, "aaron"))
-    for by, told, holder in (*steps, ("anna", 0, "aaron"), ("aaron", 0, "aaron")):
+    for by, told, holder in (*steps, ("anna", 0, "aaron"), ("zoe", 0, "aaron"), ("aaron", 0, "aaron")):
         before = cell.view.revision
         cell.authority.hold(by, "wait")
         assert (cell.view.by, cell.view.revision - before) == (holder, told)
+
+
+@pytest.mark.parametrize("other", ["aaron", "zoe"])
+def test_it_is_by_name_that_a_hold_is_the_holder_s_own(other: str) -> None:
+    cell = at(P)
+    cell.authority.hold(b"anna".decode(), "wait")
+    cell.authority.hold(other, "mine")
+    assert cell.view.by == other
+    cell = at(P)
+    cell.authority.hold(other, "mine")
+    cell.authority.hold("bert", "no, mine")
+    assert cell.view.by == other
+
+
+def test_a_hold_after_the_lease_has_run_out_may_become_somebody_s() -> None:
+    cell = at(P)
+    cell.clock.sleep_until(200.0)
+    assert (cell.view.state, cell.view.by) == (HOLD, "anna")
+    cell.authority.hold("zoe", "stay")
+    assert cell.view.by == "zoe"
 
 
 def test_state_and_last_word_of_a_holder_are_there_without_letting_time_act() -> None:

@@ -351,3 +351,12 @@ def test_a_pilot_goes_on_with_an_authority_in_another_process(caplog: pytest.Log
 def test_whether_the_arm_is_simulated_is_said_by_name(cell: Cell) -> None:
     with pytest.raises(TypeError, match="positional"):
         Pilot(cell.authority, cell.clock, "actor", True)  # type: ignore[misc]
+
+
+def test_in_simulation_a_fault_that_is_still_present_is_what_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    cell = Cell()
+    clock = Later(lambda: None, lambda: cell.authority.mirror("arm loop", ""))
+    cell.authority.mirror("arm loop", "contact force 200 N")
+    Pilot(cell.authority, clock, "actor", simulated=True).begin()
+    assert cell.state is State.RESET
+    assert "waiting for the arm: it is disarmed: arm loop: contact force 200 N" in caplog.text
