@@ -286,12 +286,17 @@ class Cell:
         if not self.person or self.waits_since_s == math.inf:
             return
         view = authority.view()
+        held = view.state is State.HOLD and view.by != BY_ACTOR
+        if not (held or view.state in (State.STOPPED, State.DISARMED)) or view.holder:
+            return
+        taken = authority.take("person").view
         if view.state is State.STOPPED:
-            authority.clear(view.fence, view.revision, "person")
-        elif view.state is State.DISARMED:
-            authority.arm(view.fence, view.revision, "person")
-        elif view.state is State.HOLD and view.by != BY_ACTOR:
-            authority.reset(view.fence, view.revision)
+            authority.clear(taken.fence, taken.revision, "person")
+        elif held:
+            authority.disarm(taken.fence, taken.revision)
+        else:
+            authority.arm(taken.fence, taken.revision, "person")
+        authority.release(taken.fence)
 
     def _excesses(self, ticks: Sequence[Tick]) -> Sequence[tuple[str, float]]:
         """By how much each quantity was beyond its limit at the worst."""

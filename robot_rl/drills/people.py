@@ -179,8 +179,10 @@ def _stopped(seed: int, work: Callable[[], object], while_resetting: bool) -> tu
     def attend() -> None:
         """A person arms once, and later stops."""
         view = cell.authority.view()
-        if view.state is State.DISARMED and not stamps:
-            cell.authority.arm(cell.env.pilot.fence, view.revision, PERSON)
+        if view.state is State.DISARMED and not view.holder and not stamps:
+            taken = cell.authority.take(PERSON).view
+            cell.authority.arm(taken.fence, taken.revision, PERSON)
+            cell.authority.release(taken.fence)
         moving = cell.speed_m_s > 0.02 and view.state is (State.RESET if while_resetting else State.POLICY)
         if moving and not stamps:
             stamps.append(cell.now_s())

@@ -94,9 +94,12 @@ class Pilot:
         """What keeps a move from starting; empty when nothing does."""
         view = self._port.view()
         mine = view.holder == self._name and view.fence == self.fence
-        if not self._simulated and view.state in (State.DISARMED, State.STOPPED):
+        held = view.state is State.HOLD and view.by != self._name
+        if not self._simulated and (held or view.state in (State.DISARMED, State.STOPPED)):
             if mine:  # whoever arms needs the lease
                 self._port.release(self.fence)
+            if held:
+                return f"{view.by} holds it: {view.why}; a person must disarm and arm it"
             return f"it is {view.state.value}: {view.why}; a person must clear and arm it"
         if not mine:
             answer = self._port.take(self._name)
@@ -108,8 +111,6 @@ class Pilot:
             view = self._stand_in(view)
         if view.state in (State.DISARMED, State.STOPPED):  # a fault is still present
             return f"it is {view.state.value}: {'; '.join(view.faults)}"
-        if view.state is State.HOLD and view.by != self._name:
-            return f"{view.by} holds it: {view.why}"
         return ""
 
     def _stand_in(self, view: View) -> View:

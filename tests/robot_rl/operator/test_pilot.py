@@ -294,8 +294,9 @@ def test_on_hardware_a_hold_of_somebody_else_is_waited_out_until_somebody_has_ar
     cell.authority.hold(other, "a moment")
 
     def disarm() -> None:
-        view = cell.authority.view()
-        assert not cell.authority.disarm(view.fence, view.revision).refused
+        taken = cell.authority.take("Ada").view
+        assert not cell.authority.disarm(taken.fence, taken.revision).refused
+        cell.authority.release(taken.fence)
 
     pilot._clock = waiting = Later(lambda: None, disarm, lambda: armed_by_ada(cell))
     pilot.begin()
