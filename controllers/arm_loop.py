@@ -43,8 +43,9 @@ class ArmLoop:
         self.chatter = chatter
         self._late_s = OVERRUN * period_s
         self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
-        self._blind = self._pushed = False
-        """The last reading could not be used, so the arm must be looked for; the last force was beyond its limit."""
+        self._blind = self._lost = self._pushed = False
+        """The last reading could not be used; it was not true, so the arm must be looked for; the last force was beyond
+        its limit."""
         self.overruns = 0
         """Periods that came late."""
         self.fault = ""
@@ -59,7 +60,7 @@ class ArmLoop:
         self._readings.reset(q_rad)
         self._force.touched()
         self.chatter.reset()
-        self._blind = self._pushed = False
+        self._blind = self._lost = self._pushed = False
         self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
         self.fault = ""
 
@@ -110,9 +111,9 @@ class ArmLoop:
             blind, self._blind = self._blind, True
             return self._impedance.weightless_nm() if blind else self._impedance.last_nm()
         self._model.update(q_rad, dq_rad_s)
-        if self._blind or (pushed and not self._pushed):
-            self.motion.hold(self._model.tcp())
-        self._blind, self._pushed = False, bool(pushed)
+        if self._lost or (pushed and not self._pushed):
+            self.motion.hold(self._model.tcp())  # towards a pose from readings that were not true nothing must pull
+        self._blind, self._lost, self._pushed = False, False, bool(pushed)
         if not now_s <= self._expires_s - 1e-9:  # not on the rounding of the clock
             self.motion.brake()
         return self._impedance.torque_nm(self.motion.tick(), q_rad, dq_rad_s)
@@ -130,7 +131,7 @@ class ArmLoop:
         wrong = self._readings.fault(q_rad, dq_rad_s, elapsed_s if late else 0.0)
         if not wrong:
             return True
-        again = self.fault
+        again, self._lost = self.fault, True
         self._latch(wrong)
         return bool(again and np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all())
 
