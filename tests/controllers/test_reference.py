@@ -209,3 +209,22 @@ def test_joints_slow_every_axis_by_the_same_share_of_what_it_reaches() -> None:
 def test_a_period_that_is_none_is_refused_with_its_value(period_s: float) -> None:
     with pytest.raises(ValueError, match="allowed: above 0, below 1 s"):
         ReferenceMotion(MotionLimits(0.25, 2.5, 100.0, 1.0, 10.0, 400.0), period_s, START)
+
+
+def test_where_there_is_no_way_even_to_brake_it_stands_still_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    motion.aim(aside(0.1))
+    path(motion, 50)
+    here = motion.now.tcp.position_m
+    monkeypatch.setattr(motion, "_step", lambda: False)
+    assert np.array_equal(motion.tick().tcp.position_m, here) and motion.lost == 1 and motion.braking
+    monkeypatch.undo()
+    assert np.abs(path(motion, 20)).max() < 1e-12
+    assert np.array_equal(motion.now.tcp.position_m, here)
+
+
+def test_the_limits_in_force_are_those_of_the_motion_and_less_where_joints_can_do_less() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    np.testing.assert_array_equal(motion.in_force, LIMITS.rows())
+    motion.aim(aside(0.1), 0.5)
+    assert motion.in_force[0, 0] == 0.5 * LIMITS.speed_m_s and motion.in_force[1, 0] == LIMITS.acceleration_m_s2
