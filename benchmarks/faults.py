@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-import socket
 import threading
 import time
 from collections import deque
@@ -11,22 +10,20 @@ from typing import Any
 
 import grpc
 
+from sim2real.network import LARGE_BYTES, Lost
+from sim2real.relay import Relay
 
-class Proxy:
-    """A TCP relay that can hold everything back, cut every connection, or change a byte."""
+
+class Proxy(Relay):
+    """A relay that holds everything back, cuts every connection, or changes a byte, when told."""
 
     def __init__(self, target: int) -> None:
-        self.target = target
-        """Port of the learner; may change at any time"""
         self.delay_s = 0.0
         """For each piece of up to 64 KiB that is relayed"""
         self._flips = 0
         self._passing = threading.Event()
         self._passing.set()
-        self._sockets: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._listen, daemon=True).start()
+        super().__init__(target)
 
     def part(self) -> None:
         """From now on nothing passes, in either direction, and nobody is told."""
@@ -40,61 +37,18 @@ class Proxy:
         """Change one byte in the middle of the next large piece on its way to the learner."""
         self._flips += 1
 
-    def cut(self) -> None:
-        """Break every connection."""
-        for end in list(self._sockets):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
     def close(self) -> None:
         self.heal()
-        self._listener.close()
-        self.cut()
+        super().close()
 
-    def _listen(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._join, args=(client,), daemon=True).start()
-
-    def _join(self, client: socket.socket) -> None:
+    def hold_back(self) -> None:
         self._passing.wait()
-        try:
-            learner = socket.create_connection(("127.0.0.1", self.target))
-        except OSError:
-            client.close()
-            return
-        self._sockets |= {client, learner}
-        back = threading.Thread(target=self._relay, args=(learner, client, False), daemon=True)
-        back.start()
-        self._relay(client, learner, True)
-        back.join()
-        self._sockets -= {client, learner}
-        client.close()
-        learner.close()
 
-    def _relay(self, source: socket.socket, sink: socket.socket, outward: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := bytearray(source.recv(65536)):
-                self._passing.wait()
-                time.sleep(self.delay_s)
-                if outward and self._flips and len(data) > 10_000:
-                    self._flips -= 1
-                    data[len(data) // 2] ^= 1
-                sink.sendall(data)
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-
-class Lost(grpc.RpcError):
-    """What a caller sees when a request or its reply does not arrive."""
-
-    def code(self) -> grpc.StatusCode:
-        return grpc.StatusCode.UNAVAILABLE
-
-    def details(self) -> str:
-        return "lost on purpose"
+    def alter(self, data: bytearray, outward: bool) -> None:
+        time.sleep(self.delay_s)
+        if outward and self._flips and len(data) > LARGE_BYTES:
+            self._flips -= 1
+            data[len(data) // 2] ^= 1
 
 
 class Unreliable(grpc.UnaryUnaryClientInterceptor):

@@ -37,7 +37,7 @@ def main() -> int:
     seconds = time.monotonic() - started_s
     show(rows, seconds)
     failures = [failure for row in rows for failure in row["failures"]]
-    idle = [f"{row['clients']} clients: {name}" for row in rows for name in HAPPENS if not row.get(name)]
+    idle = [name for name in HAPPENS if not sum(row.get(name, 0) for row in rows)]
     idle = idle if arguments.seed is None else []
     figures = (
         (

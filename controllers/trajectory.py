@@ -2,7 +2,7 @@
 
 from ruckig import InputParameter, Ruckig, Trajectory
 
-from controllers.pose import Pose
+from controllers.pose import Pose, length
 from controllers.reference import MotionLimits
 
 
@@ -12,10 +12,8 @@ class StraightMove:
 
     def __init__(self, start: Pose, goal: Pose, limits: MotionLimits) -> None:
         self._start, self._way = start, start.inverse() @ goal
-        metres = float((self._way.position_m @ self._way.position_m) ** 0.5)
-        turn = self._way.rotvec_rad()
-        radians = float((turn @ turn) ** 0.5)
-        self._turn = turn
+        self._turn = self._way.rotvec_rad()
+        metres, radians = length(self._way.position_m), length(self._turn)
         plan = InputParameter(1)
         plan.target_position = [1.0]
         rows = zip(("max_velocity", "max_acceleration", "max_jerk"), limits.rows(), strict=True)

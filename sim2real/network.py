@@ -1,7 +1,6 @@
 """A network that fails by a script: below the link's messages, byte by byte, and between them, call by call."""
 
 import contextlib
-import socket
 import threading
 import time
 from collections import deque
@@ -10,90 +9,47 @@ from typing import Any
 
 import grpc
 
+from sim2real.relay import Relay
 from sim2real.script import Fault, Script
 
-PIECE_BYTES = 65536
 LARGE_BYTES = 10_000
 """A piece of this size carries frames, not only a greeting."""
 LOOK_S = 0.005
 
 
-class FaultyLink:
-    """A TCP relay on the loopback device that holds back, cuts, delays, or changes a byte."""
+class FaultyLink(Relay):
+    """A relay that holds back, cuts, delays, or changes a byte."""
 
     def __init__(self, target: int, script: Script) -> None:
-        """`target` is the port of the learner and may change at any time."""
-        self.target, self._script = target, script
+        self._script = script
         self.flipped = 0
         """Bytes changed so far"""
         self._done: list[Fault] = []
-        self._sockets: set[socket.socket] = set()
         self._closed = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._listen, daemon=True).start()
+        super().__init__(target)
         threading.Thread(target=self._cut_when_told, daemon=True).start()
 
     def close(self) -> None:
         self._closed.set()
-        self._listener.close()
-        self._cut()
+        super().close()
 
-    def _listen(self) -> None:
-        with contextlib.suppress(OSError):  # how closing the listener ends it
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._join, args=(client,), daemon=True).start()
+    def hold_back(self) -> None:
+        while self._script.active("partition") and not self._closed.wait(LOOK_S):
+            pass
 
-    def _join(self, client: socket.socket) -> None:
-        self._wait()
-        try:
-            learner = socket.create_connection(("127.0.0.1", self.target))
-        except OSError:
-            client.close()
-            return
-        self._sockets |= {client, learner}
-        back = threading.Thread(target=self._relay, args=(learner, client, False), daemon=True)
-        back.start()
-        self._relay(client, learner, True)
-        back.join()
-        self._sockets -= {client, learner}
-        client.close()
-        learner.close()
-
-    def _relay(self, source: socket.socket, sink: socket.socket, outward: bool) -> None:
-        with contextlib.suppress(OSError):  # a connection that breaks is broken on both sides
-            while data := bytearray(source.recv(PIECE_BYTES)):
-                self._wait()
-                if slow := self._script.active("slow_network"):
-                    time.sleep(slow.value)
-                if outward and len(data) > LARGE_BYTES:
-                    self._flip(data)
-                sink.sendall(data)
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def _flip(self, data: bytearray) -> None:
+    def alter(self, data: bytearray, outward: bool) -> None:
+        if slow := self._script.active("slow_network"):
+            time.sleep(slow.value)
         fault = self._script.active("flipped_byte")
-        if fault and fault not in self._done:
+        if outward and len(data) > LARGE_BYTES and fault and fault not in self._done:
             self._done.append(fault)
             data[len(data) // 2] ^= 1
             self.flipped += 1
 
-    def _wait(self) -> None:
-        while self._script.active("partition") and not self._closed.wait(LOOK_S):
-            pass
-
     def _cut_when_told(self) -> None:
         while not self._closed.wait(LOOK_S):
             if self._script.active("cut"):
-                self._cut()
-
-    def _cut(self) -> None:
-        for end in list(self._sockets):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+                self.cut()
 
 
 class Lost(grpc.RpcError):

@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", ["learner", "learning", "replay", "damage", "resume", "crash", "loop", "link"])
+@pytest.mark.parametrize(
+    "name", ["learner", "learning", "replay", "damage", "resume", "crash", "loop", "link", "gate", "lease", "silence"]
+)
 def test_the_quick_benchmark_passes(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--json", str(tmp_path / "figures.json")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=380)

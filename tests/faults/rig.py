@@ -1,31 +1,28 @@
-"""An arm hanging in the air with its loop in front, as `robot_rl.make` joins them, and the referee beside it."""
+"""An arm hanging in the air with its loop in front, set as a run sets it, and the referee beside it."""
 
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 
-from controllers.build import LoopSettings, build_loop
-from controllers.impedance import ImpedanceGains
+from controllers.build import build_loop
 from controllers.kinematics import ArmModel
-from controllers.limits import HalfSpace, WorkspaceBox
+from controllers.limits import WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import Pose, frozen
 from controllers.records import ArmState, PoseCommand, Verdict
-from controllers.reference import MotionLimits
-from robot_rl.config import SafetyConfig
+from robot_rl.config import SafetyConfig, TaskConfig
+from robot_rl.loop_settings import loop_settings
 from tests.faults.referee import Promise, Referee, Sample
 
 ARMS = {"panda": "panda", "ur5e": "ur5e", "fr3": "panda"}
 """Arm and the model of its links: an FR3 has those of the Panda, with a table of its own."""
-JERK_S = 0.025
 FORCE_N = 40.0
 STEP_M, STEP_RAD = 0.036, 0.12
 """The largest of the tasks here, with the gate's margin of a fifth."""
 LOW_M, HIGH_M = frozen([0.3, -0.2, 0.1]), frozen([0.6, 0.2, 0.5])
 WIDE_LOW_M, WIDE_HIGH_M = frozen([-0.3, -0.6, 0.1]), frozen([0.75, 0.6, 0.8])
 """A box from which an arm can reach its joint ends, its singularities, itself and the table."""
-TABLE = HalfSpace(np.array([0.0, 0.0, 1.0]), 0.0)
 FENCE = 7
 """The only sender whom the rig's authority knows."""
 
@@ -72,35 +69,9 @@ class Rig:
         self.period_s, self.ticks = 1.0 / control_hz, 0
         limits, home, self._own = arm_limits(shared.arm), home_q(shared.arm), shared.own
         self.n = len(home)
-        motion = MotionLimits(
-            s.max_speed_m_s,
-            s.max_acceleration_m_s2,
-            s.max_acceleration_m_s2 / JERK_S,
-            s.max_rotation_rad_s,
-            s.max_rotation_acceleration_rad_s2,
-            s.max_rotation_acceleration_rad_s2 / JERK_S,
-        )
-        gains = ImpedanceGains(
-            s.stiffness_n_m,
-            s.rotational_stiffness_nm_rad,
-            s.clip_m,
-            s.clip_rad,
-            s.damping_ns_m,
-            s.rotational_damping_nms_rad,
-            FORCE_N,
-        )
-        settings_ = LoopSettings(
-            control_hz,
-            WorkspaceBox(low, high),
-            STEP_M,
-            STEP_RAD,
-            s.joint_margin_rad,
-            motion,
-            gains,
-            scene=(TABLE,),
-            stop_n=stop_n,
-        )
-        self.loop = build_loop(self._own, limits, settings_, home)
+        task = TaskConfig(force_budget_n=FORCE_N, force_stop_n=stop_n)
+        bounds = loop_settings(s, task, control_hz, WorkspaceBox(low, high), STEP_M, STEP_RAD)
+        self.loop = build_loop(self._own, limits, bounds, home)
         self.loop.gate.permit = one_sender
         self.motion = self.loop.motion
         motion = self.motion.limits
@@ -121,7 +92,7 @@ class Rig:
             tool_rad=(motion.rotation_rad_s, motion.rotation_acceleration_rad_s2, motion.rotation_jerk_rad_s3),
             lag_m=s.clip_m,
             force_n=min(FORCE_N, stop_n),
-            tau_rate_nm_s=gains.torque_rate_nm_s,
+            tau_rate_nm_s=bounds.gains.torque_rate_nm_s,
             ddq_rad_s2=np.array(limits.ddq_max_rad_s2),
             dddq_rad_s3=np.array(limits.dddq_max_rad_s3),
         )
