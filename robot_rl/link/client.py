@@ -145,6 +145,7 @@ class Courier:
 
     def _turn_or_pause(self, pause_s: float) -> float:
         """One turn. Returns how long to pause before the next."""
+        closing = self._closing.is_set()  # what becomes durable during the turn is for the next
         try:
             busy = self._turn()
         except Held as error:
@@ -153,10 +154,10 @@ class Courier:
             self._refused = isinstance(error, Refused)
             self._show(connected=False, trouble=str(error))
             self._greeted = False
-            self._misses += self._closing.is_set()
+            self._misses += closing
             self._calls.reconnect()
         else:
-            self._delivered = self._closing.is_set() and not busy
+            self._delivered = closing and not busy
             return 0.0 if busy else POLL_S
         return LONGEST_PAUSE_S if self._refused else min(max(2 * pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
 

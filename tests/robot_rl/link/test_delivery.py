@@ -55,6 +55,25 @@ def test_closing_delivers_what_is_durable() -> None:
     assert store.of("ann") == expected(shelf)
 
 
+def test_closing_delivers_what_became_durable_while_the_courier_looked() -> None:
+    class Late(Shelf):
+        def after(self, actor: str, sequence: int, max_bytes: int) -> list[Frame]:
+            found = super().after(actor, sequence, max_bytes)
+            if not self.frames:
+                self.frames = shelf_of(3).frames
+                closer.start()
+                assert link._closing.wait(PATIENCE_S)
+            return found
+
+    store, answers = Store(), list[bool]()
+    closer = threading.Thread(target=lambda: answers.append(link.close(PATIENCE_S)))
+    with learner(store) as (_, port), courier(Late(), port) as link:
+        assert link.wait(lambda: not link.status.connected and link.status.watermark >= 0, PATIENCE_S)
+        closer.join()
+    assert answers == [True]
+    assert store.of("ann") == expected(shelf_of(3))
+
+
 def test_closing_without_a_learner_ends_in_time() -> None:
     with courier(shelf_of(3), 1) as link:
         assert not link.close(0.1)
