@@ -36,7 +36,7 @@ class LoopSettings:
     """Contact force that is said in the next verdict; a Franka's own thresholds are of this order."""
     stop_n: float = 150.0
     """Contact force at which the arm stops until a person resets it."""
-    joint_share: float = 0.8
+    joint_share: float = 0.75
     """Of the joints' speed, acceleration and jerk that a planned motion may ask for."""
     planes: tuple[HalfSpace, ...] = ()
     """Where the tool point must stay, beside the box."""

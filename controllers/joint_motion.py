@@ -59,7 +59,7 @@ class JointMotion:
     """The joints' limits of one arm, of which motion may use `share`: the rest is for how the Jacobian changes on the
     way."""
 
-    def __init__(self, limits: ArmLimits, margin_rad: float, share: float = 0.8) -> None:
+    def __init__(self, limits: ArmLimits, margin_rad: float, share: float = 0.75) -> None:
         """Raises ValueError unless 0 < share <= 1."""
         if not 0.0 < share <= 1.0:
             raise ValueError(f"share of the joint limits {share}: allowed above 0, at most 1")

@@ -38,7 +38,7 @@ class Promise:
     tool_rad: tuple[float, float, float]
     """The same for turns, per axis of some frame: a vector may be longer by the root of three."""
     lag_m: float
-    """Largest distance between tool and reference: what a compliant arm may trail or overshoot."""
+    """How far a compliant arm may overshoot its reference."""
     force_n: float
     tau_rate_nm_s: float
     ddq_rad_s2: Floats | None = None
@@ -203,6 +203,8 @@ class Referee:
         p, times, tool = self.promise, self._column("time_s"), self._column("tool_m")
         outside = np.maximum(p.low_m - tool, tool - p.high_m)
         yield _above("tool outside the box, m", times, outside, p.lag_m)
+        apart = np.abs(self._column("reference_m") - tool)  # no target is further from the tool than one step
+        yield _above("tool behind or beyond its reference, m", times, apart, p.step_m + p.lag_m)
         force, quiet = np.linalg.norm(self._column("force_n"), axis=1), np.zeros(len(times), dtype=bool)
         for moment in self.struck:
             quiet |= times > moment + AFTER_FORCE_S
@@ -247,7 +249,8 @@ class Referee:
             np.abs(rate[2 + _ticks(seconds, dt) :]).max(initial=0.0),
             np.linalg.norm(turns[2 + _ticks(turn_s, dt) :], axis=1).max(initial=0.0),
             (np.abs(place - place[0]) - metres).max(),
-            np.linalg.norm(tool - tool[0], axis=1).max() - np.linalg.norm(metres),
+            # The tool follows: it first has to come to where its reference was.
+            np.linalg.norm(tool - tool[0], axis=1).max() - np.linalg.norm(np.abs(place[0] - tool[0]) + metres),
         )
 
     def _softer(self, sample: Sample) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
