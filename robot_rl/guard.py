@@ -69,8 +69,8 @@ class Guard:
         log.warning("%s; %s", alarm.cause, alarm.action)
         if alarm.do is Do.STOP:  # as a fault: while it lasts nobody can arm
             self.authority.mirror(alarm.part, alarm.cause if alarm.raised else "")
-        elif alarm.raised and alarm.do is Do.HOLD:
-            self.authority.hold("supervisor", alarm.cause)
+        elif alarm.do is Do.HOLD:
+            self.authority.inhibit(alarm.part, alarm.cause if alarm.raised else "")
 
     def _record(self, event: Event) -> None:
         self.events.append(event)

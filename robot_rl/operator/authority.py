@@ -12,6 +12,9 @@ from robot_rl.operator.states import MOVING, TABLE, Answer, Event, State, View
 INPUT_S = 0.3
 """A person's hand is on the device only if it has said so within this time."""
 
+SUPERVISOR = "supervisor"
+"""By whom the arm is held while a part is in trouble; no client's name."""
+
 
 class Authority:
     """A state machine on a clock. It raises nothing: what is not allowed is refused with the reason.
@@ -44,8 +47,10 @@ class Authority:
         self._input_s = input_s
         self._input, self._input_at_s = math.nan, math.nan
         self._faults: dict[str, str] = {}
+        self._troubles: dict[str, str] = {}
+        """What keeps the arm at rest for as long as it lasts, by part"""
         self._own_hold = False
-        """The hold is that of the lease's holder, who may go on."""
+        """The hold was that of the lease's holder when it began."""
         self._state, self._revision, self._by, self._why = State.DISARMED, 0, "", "started"
 
     @property
@@ -111,13 +116,26 @@ class Authority:
         if new:
             self._enter(State.STOPPED, part, fault)
 
+    def inhibit(self, part: str, trouble: str) -> None:
+        """What a part (camera, actor, clock) suffers from now; empty when it is over.
+
+        While it lasts the arm holds and nothing starts. Going on afterwards is a person's choice.
+        """
+        self.tick()
+        if not trouble:
+            self._troubles.pop(part, None)
+            return
+        self._troubles[part] = trouble
+        if self._state in TABLE["hold"].start or (self._state is State.HOLD and self._own_hold):
+            self._enter(State.HOLD, SUPERVISOR, trouble)
+
     # The lease
 
     def take(self, client: str) -> Answer:
         """A lease, if nobody holds one."""
         now_s = self.tick()
-        if not client:
-            return self._refused("take: the client has no name; give one that others will recognise", now_s)
+        if client in ("", SUPERVISOR):
+            return self._refused(f"take: {client!r} is no client's name; give one that others will recognise", now_s)
         if self._lease.holder:
             left = f"{self._lease.holder!r} holds the lease, for {self._lease.left_s(now_s):.1f} s more if silent"
             return self._refused(f"take: {left}; ask for it to be released or handed over", now_s)
@@ -146,6 +164,8 @@ class Authority:
         if refusal:
             return self._refused(f"hand_over: {refusal}", now_s)
         self._end_lease(f"the lease was handed over to {client!r}")
+        if self._own_hold:  # the heir may go on from it
+            self._by = client
         return self._grant(client, now_s)
 
     # Starting and enabling
@@ -169,15 +189,15 @@ class Authority:
 
     def policy(self, fence: int, seen: int) -> Answer:
         """Start the policy, or give back to it after a correction."""
-        return self._change("policy", fence, seen, "", "asked")
+        return self._change("policy", fence, seen, "", "asked", self._held())
 
     def reset(self, fence: int, seen: int) -> Answer:
         """Start a scripted move."""
-        return self._change("reset", fence, seen, "", "asked")
+        return self._change("reset", fence, seen, "", "asked", self._held())
 
     def human(self, fence: int, seen: int, number: int) -> Answer:
         """A person takes the device in hand; `number` as in `input`."""
-        answer = self._change("human", fence, seen, "", "asked", self._no_input(number))
+        answer = self._change("human", fence, seen, "", "asked", self._held() or self._no_input(number))
         if not answer.refused:
             self._touched(number)
         return answer
@@ -196,6 +216,14 @@ class Authority:
         return self._granted(now_s)
 
     # Inside
+
+    def _held(self) -> str:
+        """Why the arm has to stay at rest; empty when it need not."""
+        if self._troubles:
+            return "; ".join(self._troubles.values())
+        if self._state is State.HOLD and self._by != self._lease.holder:
+            return f"{self._by} holds the arm: {self._why}; a person lets go of it: disarm, then arm"
+        return ""
 
     def _change(self, verb: str, fence: int, seen: int, by: str, why: str, obstacle: str = "") -> Answer:
         now_s = self.tick()

@@ -49,18 +49,22 @@ class Pilot:
         """Return when a scripted move may start, and start it. On hardware it waits for a person to arm and clear."""
         self.pause("a reset follows")
         told = ""
-        while refusal := self._prepare():
+        while refusal := self._prepare() or self._entry(State.RESET):
             if refusal != told:
                 log.warning("waiting for the arm: %s", refusal)
                 told = refusal
             self._clock.sleep_until(self._clock.now_s() + LOOK_AGAIN_S)
-        self.enter(State.RESET)
 
     def enter(self, mode: State) -> None:
         """Make the next commands as `mode`: POLICY, HUMAN or RESET.
 
         Raises HeldError when the arm may not move so: somebody has stopped it, held it, or taken the lease.
         """
+        if refusal := self._entry(mode):
+            raise HeldError(refusal)
+
+    def _entry(self, mode: State) -> str:
+        """Why the arm may not move so; empty when it does from here on."""
         view = self._port.view()
         if view.state is State.RESET is not mode:
             view = self.pause("the reset is over")
@@ -68,14 +72,14 @@ class Pilot:
             renew = mode is not State.HUMAN
             answer = self._port.renew(self.fence) if renew else self._port.input(self.fence, next(self._inputs))
         elif view.state is State.HOLD and view.by != self._name:
-            raise HeldError(f"{view.by} holds the arm: {view.why}")
+            return f"{view.by} holds the arm: {view.why}"
         elif mode is State.HUMAN:
             answer = self._port.human(self.fence, view.revision, next(self._inputs))
         else:
             answer = (self._port.policy if mode is State.POLICY else self._port.reset)(self.fence, view.revision)
-        if answer.refused:
-            raise HeldError(answer.refused)
-        self.mode = mode
+        if not answer.refused:
+            self.mode = mode
+        return answer.refused
 
     def pause(self, why: str) -> View:
         """Hold for now, to go on by itself."""

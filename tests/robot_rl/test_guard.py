@@ -192,6 +192,33 @@ def test_what_the_supervisor_holds_an_actor_does_not_take_for_its_own_hold(cell:
         cell.pilot.enter(State.POLICY)
 
 
+def test_trouble_that_comes_again_before_it_was_over_keeps_the_arm_at_rest_all_the_same(cell: Cell) -> None:
+    cell.guard.supervisor.watch("wrist", "camera", 0.05)
+    cell.drive()
+    for text in ("no frame", "", "no frame", ""):
+        cell.guard.supervisor.trouble("wrist", text)
+        cell.run(0.1)
+    with pytest.raises(HeldError, match="supervisor holds the arm: wrist"):
+        cell.pilot.enter(State.POLICY)
+
+
+def test_a_pilot_begins_when_what_held_the_arm_is_over() -> None:
+    env = make_env(load_config(["task=reach"]))
+    env.reset(seed=0)
+    guard = env.scene.world.guard
+    guard.authority.inhibit("wrist", "no frame")
+    over_s, tick = env.clock.now_s() + 2.0, guard.tick
+
+    def mended() -> None:
+        if env.clock.now_s() >= over_s:
+            guard.authority.inhibit("wrist", "")
+        tick()
+
+    guard.tick = mended  # type: ignore[method-assign]
+    env.reset(seed=1)
+    assert env.clock.now_s() > over_s and guard.authority.state is State.RESET
+
+
 def test_a_reset_of_the_cell_takes_a_fault_off_the_authority_s_list_at_once() -> None:
     env = make_env(load_config(["task=reach"]))
     env.reset(seed=0)

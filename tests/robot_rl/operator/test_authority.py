@@ -205,6 +205,69 @@ def test_a_hold_after_the_lease_has_run_out_may_become_somebody_s() -> None:
     assert cell.view.by == "zoe"
 
 
+@pytest.mark.parametrize("verb", ["policy", "human", "reset"])
+def test_whoever_holds_the_lease_does_not_go_on_from_somebody_else_s_hold(verb: str) -> None:
+    cell = at(P)
+    cell.authority.hold("zoe", "a cable")
+    refusal = f"{verb}: zoe holds the arm: a cable; a person lets go of it: disarm, then arm"
+    assert cell.do(verb).refused == refusal and cell.view.state is HOLD
+    assert not cell.do("disarm").refused and not cell.do("arm").refused
+    assert not cell.do(verb).refused
+
+
+def test_who_takes_a_lease_that_ran_out_needs_a_person_too_and_who_gets_it_handed_over_does_not() -> None:
+    cell = at(P)
+    cell.wait(2.0)
+    assert not cell.do("take", client="ben").refused
+    assert cell.do("policy").refused.startswith("policy: anna holds the arm: the lease ran out")
+    cell = at(P)
+    cell.do("hand_over")
+    assert cell.view.by == "ben" and not cell.do("policy").refused
+    cell = at(P)
+    cell.authority.hold("zoe", "a cable")
+    cell.do("hand_over")
+    assert cell.do("policy").refused.startswith("policy: zoe holds")
+
+
+@pytest.mark.parametrize("state", [A, P, H, R])
+def test_while_a_part_is_in_trouble_the_arm_holds_and_nothing_starts(state: State) -> None:
+    cell = at(state)
+    cell.authority.inhibit("wrist", "silent")
+    assert cell.last() == (state, HOLD, "supervisor", "silent")
+    assert not cell.do("disarm").refused and not cell.do("arm").refused
+    cell.authority.inhibit("disk", "full")
+    assert cell.last() == (A, HOLD, "supervisor", "full")
+    assert not cell.do("disarm").refused and not cell.do("arm").refused
+    for verb in ("policy", "human", "reset"):
+        assert cell.do(verb).refused == f"{verb}: silent; full"
+    cell.authority.inhibit("wrist", "")
+    cell.authority.inhibit("wrist", "")
+    assert cell.do("reset").refused == "reset: full"
+    cell.authority.inhibit("disk", "")
+    assert not cell.do("reset").refused
+
+
+@pytest.mark.parametrize("state", [D, S])
+def test_trouble_at_rest_changes_nothing_but_what_may_start(state: State) -> None:
+    cell = at(state)
+    revision = cell.view.revision
+    cell.authority.inhibit("wrist", "silent")
+    assert (cell.view.state, cell.view.revision) == (state, revision)
+
+
+def test_trouble_takes_over_the_holder_s_own_hold_and_not_that_of_another() -> None:
+    for by, then in (("anna", "supervisor"), ("zoe", "zoe")):
+        cell = at(P)
+        cell.authority.hold(by, "wait")
+        cell.authority.inhibit("wrist", "silent")
+        assert cell.view.by == then
+
+
+def test_nobody_takes_the_lease_in_the_supervisor_s_name() -> None:
+    refused = Cell().do("take", client="supervisor").refused
+    assert refused == "take: 'supervisor' is no client's name; give one that others will recognise"
+
+
 def test_state_and_last_word_of_a_holder_are_there_without_letting_time_act() -> None:
     cell = at(P)
     assert (cell.authority.state, cell.authority.heard_s) == (P, 100.0)

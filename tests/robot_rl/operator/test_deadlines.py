@@ -98,7 +98,7 @@ def test_the_second_client_is_told_who_holds_the_lease_and_for_how_long() -> Non
     )
     assert (answer.view.holder, answer.view.lease_left_s) == ("anna", 1.5)
     assert "anna" in cell.authority.take("anna").refused, "another tab of hers is another client"
-    assert cell.authority.take("").refused.startswith("take: the client has no name")
+    assert cell.authority.take("").refused.startswith("take: '' is no client's name")
 
 
 @pytest.mark.parametrize("state", State)
