@@ -50,7 +50,7 @@ class Authority:
         self._troubles: dict[str, str] = {}
         """What keeps the arm at rest for as long as it lasts, by part"""
         self._own_hold = False
-        """The hold was that of the lease's holder when it began."""
+        """The hold was that of the lease's holder when it began: nobody objects to going on."""
         self._state, self._revision, self._by, self._why = State.DISARMED, 0, "", "started"
 
     @property
@@ -221,7 +221,7 @@ class Authority:
         """Why the arm has to stay at rest; empty when it need not."""
         if self._troubles:
             return "; ".join(self._troubles.values())
-        if self._state is State.HOLD and self._by != self._lease.holder:
+        if self._state is State.HOLD and not self._own_hold and self._by != self._lease.holder:
             return f"{self._by} holds the arm: {self._why}; a person lets go of it: disarm, then arm"
         return ""
 
