@@ -50,5 +50,6 @@ def loop_settings(
         gains,
         s.contact_n,
         task.force_stop_n,
+        planes=tuple(HalfSpace(frozen(plane[:3]), plane[3]) for plane in s.planes),
         scene=(TABLE,),
     )

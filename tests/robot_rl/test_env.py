@@ -146,6 +146,15 @@ def test_at_the_wall_of_the_workspace_the_executed_action_shows_what_happened() 
     assert peg.arm.read().tcp.position_m[2] < top + 0.005
 
 
+def test_a_plane_of_the_settings_stops_the_tool() -> None:
+    env = make_env(load_config(["task=reach", "safety.planes=[[-1,0,0,-0.5]]"]))
+    env.reset(seed=3)
+    along_x = np.array([1.0, 0.0, 0.0], np.float32)
+    reasons = [env.step(along_x)[4]["reasons"] for _ in range(12)]
+    assert "planes" not in reasons[0] and "planes" in reasons[-1]
+    assert 0.49 < env.reading.arm.tcp.position_m[0] < 0.502
+
+
 def test_a_gripper_change_takes_time_to_settle_and_is_reported() -> None:
     env = make("pick_cube")
     env.reset(seed=0)
