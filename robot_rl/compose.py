@@ -152,7 +152,7 @@ def _type_in_words(key: str) -> str:
         record = getattr(record, section)
     hint = get_type_hints(type(record))[name]
     if get_origin(hint) is list:
-        return f"a list in which each entry is {WORDS[get_args(hint)[0]]}"
+        return f"a list in which each entry is {WORDS.get(get_args(hint)[0], 'a list')}"
     return WORDS.get(hint, "a mapping {NAME: VALUE}")
 
 

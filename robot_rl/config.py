@@ -53,7 +53,7 @@ class SafetyConfig:
     joint_margin_rad: float = 0.05
     """Distance kept from each joint limit."""
     planes: list[Any] = field(default_factory=list)
-    """Half-spaces in which the tool point stays, each [nx, ny, nz, offset_m]: normal @ x >= offset, normal of length 1."""
+    """Half-spaces for the tool point, each [nx, ny, nz, offset_m]: normal @ x >= offset, the normal of length 1."""
     contact_n: float = 20.0
     """Measured force on the tool from which the record says `contact`."""
     stiffness_n_m: float = 2000.0

@@ -112,8 +112,8 @@ def _check_ranges(values: dict[str, Any]) -> None:
     for key in SHARES:
         _require(0 <= values[key] <= 1, key, values[key], "from 0 to 1")
     for plane in values["safety.planes"]:
-        numbers = isinstance(plane, list) and len(plane) == 4 and all(isinstance(n, int | float) for n in plane)
-        unit = numbers and math.isfinite(plane[3]) and abs(math.hypot(*plane[:3]) - 1.0) < 1e-6
+        four = isinstance(plane, list) and len(plane) == 4 and all(isinstance(n, int | float) for n in plane)
+        unit = four and math.isfinite(plane[3]) and abs(math.hypot(*plane[:3]) - 1.0) < 1e-6
         _require(unit, "safety.planes", plane, "four numbers nx, ny, nz, offset_m, the normal of length 1")
     _require(0 < values["learner.discount"] < 1, "learner.discount", values["learner.discount"], "between 0 and 1")
     _require(0 < values["learner.tau"] <= 1, "learner.tau", values["learner.tau"], "above 0, at most 1")

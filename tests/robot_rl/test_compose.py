@@ -74,6 +74,7 @@ def test_gymnasium_brings_its_own_start() -> None:
         ("headless=maybe", "not true or false"),
         ("robot.cameras=wrist", "list"),
         ("task.params=3", "mapping"),
+        ("safety.planes=5", "a list in which each entry is a list"),
         ("seed=1,2", "several values"),
         ("seed", "KEY=VALUE"),
         ("~seed", "cannot delete"),
