@@ -1,9 +1,11 @@
 """A straight way of the tool from rest to rest, as a function of time."""
 
-from ruckig import InputParameter, Ruckig, Trajectory
+from ruckig import InputParameter, Ruckig, RuckigError, Trajectory
 
 from controllers.pose import Pose, length
 from controllers.reference import MotionLimits
+
+LESS = 0.999
 
 
 class StraightMove:
@@ -20,7 +22,11 @@ class StraightMove:
         for name, (linear, *_, angular) in rows:
             setattr(plan, name, [min(linear / max(metres, 1e-6), angular / max(radians, 1e-6))])
         self._plan = Trajectory(1)
-        Ruckig(1, 0.01).calculate(plan, self._plan)
+        try:
+            Ruckig(1).calculate(plan, self._plan)
+        except RuckigError:  # just where two shapes of profile meet it may find neither
+            plan.max_acceleration = [LESS * plan.max_acceleration[0]]
+            Ruckig(1).calculate(plan, self._plan)
         self.duration_s: float = self._plan.duration
 
     def at(self, time_s: float) -> Pose:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from controllers.pose import Pose, rotation_between_rad
@@ -15,6 +15,7 @@ turns = st.tuples(*[st.floats(-1.0, 1.0)] * 3).map(np.array)
 
 @settings(max_examples=40, deadline=None)
 @given(ways, turns)
+@example(np.array([0.0, 0.0, 0.01]), np.zeros(3))  # 2 a^3 / j^2: where the acceleration is just reached
 def test_it_goes_from_start_to_goal_within_its_limits_on_a_straight_line(way: np.ndarray, turn: np.ndarray) -> None:
     goal = START.moved(way, turn)
     move = StraightMove(START, goal, LIMITS)
