@@ -74,7 +74,7 @@ class Part:
         for file in self.files:
             words += ["--params-file", str(folder / file)]
         for name, value in self.parameters:
-            words += ["-p", f"{name}:={json.dumps(value)}"]  # JSON is YAML in which a text of digits stays a text
+            words += ["-p", f"{name}:={_yaml(value)}"]
         return (*words, "--log-level", self.log_level)
 
 
@@ -237,6 +237,11 @@ def _node(kind: str, values: Given, file: str, said: Mapping[str, Value], name: 
         namespace,
         values["log_level"],
     )
+
+
+def _yaml(value: Value) -> str:
+    """As JSON, which is YAML in which a text of digits stays a text."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _said(values: Given, **names: str) -> dict[str, Value]:

@@ -65,7 +65,7 @@ def process(part: Part) -> ExecuteProcess:
         "additional_env": {TIED: "1"},
         "respawn": part.respawn,
         "respawn_delay": RESPAWN_S,
-        "on_exit": [Shutdown(reason=f"{part.name} has ended")] if part.essential else [],
+        "on_exit": Shutdown(reason=f"{part.name} has ended") if part.essential else None,  # an empty list breaks launch
     }
     words = list(part.words(config_folder()))
     if part.arguments is not None:
