@@ -18,6 +18,8 @@ Given = Mapping[str, str]
 
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 """Where Fast DDS 2 looks for its profile, `fastdds.xml` in `config_folder()`."""
+PATIENCE_S = 20.0
+"""How long a part may take to end once it is asked to; a node gives up after 15 s. Then it is killed."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 """Of a camera"""
 NAMESPACE = re.compile(r"/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*")
@@ -174,7 +176,9 @@ def _robot(values: Given) -> tuple[Part, ...]:
         raise ConfigError(f"robot:={robot} needs address:=, that of the robot's controller, such as 172.16.0.2")
     if robot == "ros2_control" and not values["model"]:
         raise ConfigError("robot:=ros2_control needs model:=panda, ur5e or the path of an MJCF file")
-    said = _said(values, model="robot.model", task="task.name", address="address")
+    said = _said(values, model="robot.model", task="task.name")
+    if values["address"]:
+        said["cell"] = (f"address={values['address']}",)  # a setting of the arm's own process
     arm = replace(_node("arm", values, f"{robot}.yaml", said), essential=True, moves=True)
     driver = USUAL.get(robot, "none") if gripper == "usual" else gripper
     held = {"driver": driver, **_said(values, address="address")}

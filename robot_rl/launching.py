@@ -15,7 +15,7 @@ from launch.substitutions import EnvironmentVariable
 from launch_ros.actions import Node
 from launch_ros.substitutions import ExecutableInPackage
 
-from robot_rl.bringup import ARGUMENTS, PROFILE, Argument, Part, config_folder, parts
+from robot_rl.bringup import ARGUMENTS, PATIENCE_S, PROFILE, Argument, Part, config_folder, parts
 from robot_rl.processes import TIED
 
 RESPAWN_S = 2.0
@@ -65,6 +65,7 @@ def process(part: Part) -> ExecuteProcess:
         "additional_env": {TIED: "1"},
         "respawn": part.respawn,
         "respawn_delay": RESPAWN_S,
+        "sigterm_timeout": str(PATIENCE_S),  # from SIGINT on
         "on_exit": Shutdown(reason=f"{part.name} has ended") if part.essential else None,  # an empty list breaks launch
     }
     words = list(part.words(config_folder()))

@@ -8,14 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from robot_rl.bringup import Part
+from robot_rl.bringup import PATIENCE_S, Part
 from robot_rl.errors import RobotRLError
 from robot_rl.processes import TIED
 
 LOOK_S = 0.1
 """Between two looks at what has ended and whether a stop is asked for."""
-PATIENCE_S = 8.0
-"""How long a part may take to end once it is asked; an arm brakes within 3 s. Then it is killed."""
 DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
 """Before the first restart of a part, doubled with each; one that has lived for the longest starts anew."""
 LAST_LINES = 12

@@ -83,7 +83,7 @@ def test_parameters_are_those_of_the_configuration_and_have_its_values(file: str
 
 @pytest.mark.parametrize("kind", ["sim", "robot"])
 def test_arguments_set_parameters_of_the_configuration_by_their_names(kind: str) -> None:
-    known = {**dict(leaves(Config())), "address": "", "name": "", "driver": "", "device": ""}
+    known = {**dict(leaves(Config())), **dict.fromkeys(("cell", "address", "name", "driver", "device"))}
     for part in parts(kind, FULL[kind]):
         assert {name for name, _ in part.parameters} <= set(known)
 
@@ -113,6 +113,11 @@ def test_a_rehearsal_takes_the_same_arguments_and_simulates_every_device() -> No
     rehearsal = by_name("robot", **FULL["robot"] | {"robot": "sim"})
     assert list(rehearsal) == ["sim", "teleop", "recorder"]
     assert dict(rehearsal["sim"].parameters)["robot.cameras"] == ("wrist", "side")
+
+
+def test_the_address_goes_to_the_arms_own_process() -> None:
+    arm = by_name("robot", robot="franka", address="172.16.0.2")["arm"]
+    assert 'cell:=["address=172.16.0.2"]' in arm.words(CONFIG)
 
 
 def test_two_arms_are_two_namespaces() -> None:
