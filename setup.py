@@ -10,6 +10,6 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/robot_rl"]),
         ("share/robot_rl", ["package.xml"]),
         ("share/robot_rl/launch", sorted(glob("launch/*.launch.py"))),
-        ("share/robot_rl/launch/config", sorted(glob("launch/config/*.yaml"))),
+        ("share/robot_rl/launch/config", sorted(glob("launch/config/*"))),
     ],
 )

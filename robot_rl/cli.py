@@ -28,6 +28,7 @@ USAGE = """robot-rl VERB [KEY=VALUE ...]
   learner        the other side: learns from what actors send
   evaluate       score a policy: policy=FOLDER
   replay         repeat a recorded episode: demos=FOLDER episode=0
+  up             start a robot on ROS 2 and all that goes with it: up sim, up robot robot:=franka ...: docs/ros.md
   check          what this machine can do
   faults         faults made on purpose, and what comes of each: faults --list, faults --out DIR [--only 22,24]
 
@@ -55,12 +56,13 @@ VERBS = {
     "learner": "learn.learner",
     "evaluate": "judge.evaluate",
     "replay": "show.replay",
+    "up": "up.up",
     "check": "show.check",
     "faults": "faults.faults",
     "faults --list": "faults.listing",
 }
 """Verb and the function of `robot_rl.jobs` that does it."""
-WITHOUT_CONFIG = ("faults", "faults --list")
+WITHOUT_CONFIG = ("faults", "faults --list", "up")
 """Verbs that are about no run: they read their arguments themselves."""
 
 

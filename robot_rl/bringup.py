@@ -1,0 +1,253 @@
+"""What runs at a robot, and with which settings: the one description behind `ros2 launch` and `robot-rl up`.
+
+Nothing is started here, and neither ROS nor its launch library is needed.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from robot_rl.errors import ConfigError
+from robot_rl.suggest import nearest
+
+Value = str | int | tuple[str, ...]
+Given = Mapping[str, str]
+
+PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+"""Where Fast DDS 2 looks for its profile, `fastdds.xml` in `config_folder()`."""
+PATIENCE_S = 20.0
+"""How long a part may take to end once it is asked to; a node gives up after 15 s. Then it is killed."""
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+"""Of a camera"""
+NAMESPACE = re.compile(r"/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*")
+ROBOTS = ("franka", "ur", "ros2_control", "sim")
+GRIPPERS = ("usual", "none", "franka", "robotiq")
+USUAL = {"franka": "franka", "ur": "robotiq"}
+"""The gripper that goes with an arm"""
+CAMERAS = ("realsense", "opencv")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What may be said as `NAME:=VALUE`."""
+
+    name: str
+    help: str
+    default: str | None = ""
+    """Empty: nothing, or as the parameter file has it. None: it must be given."""
+    allowed: tuple[str, ...] = ()
+    """Empty: any text"""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process."""
+
+    name: str
+    """Of the node, its own within its namespace"""
+    executable: str
+    """Console script, as `ros2 run` knows it"""
+    module: str
+    """The same for `python -m`"""
+    files: tuple[str, ...] = ()
+    """Parameter files; relative ones are in `config_folder()`. Later ones win."""
+    parameters: tuple[tuple[str, Value], ...] = ()
+    """What was given as arguments; wins over the files."""
+    namespace: str = ""
+    log_level: str = "info"
+    arguments: tuple[str, ...] | None = None
+    """The whole command line of a part that is not a node; the fields from `files` on are then not used."""
+    respawn: bool = False
+    """Start it again when it has ended. Never what moves an arm: a person arms it anew."""
+    essential: bool = False
+    """When it ends, everything ends. What is neither this nor `respawn` may go; the others are in order without it."""
+    moves: bool = False
+    """Moves the arm: told to stop before any other part"""
+
+    def words(self, folder: Path) -> tuple[str, ...]:
+        """Its command line after the executable; `folder` is `config_folder()`."""
+        if self.arguments is not None:
+            return self.arguments
+        words = ["--ros-args", "-r", f"__node:={self.name}"]
+        words += ["-r", f"__ns:=/{self.namespace.strip('/')}"] if self.namespace else []
+        for file in self.files:
+            words += ["--params-file", str(folder / file)]
+        for name, value in self.parameters:
+            words += ["-p", f"{name}:={_yaml(value)}"]
+        return (*words, "--log-level", self.log_level)
+
+
+NODES = (
+    Argument("namespace", "of all nodes and topics: a second arm is a second start with a namespace of its own"),
+    Argument("record", "folder for a record of all topics; empty: none"),
+    Argument("teleop", "what a person moves the arm with", "none", ("none", "spacemouse", "gamepad")),
+    Argument("web", "the operator's page", "false", ("false", "true")),
+    Argument("parameters", "parameter file of your own, ROS YAML; wins over the ones shipped"),
+    Argument("log_level", "of the nodes", "info", ("debug", "info", "warn", "error")),
+)
+ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
+    {
+        "sim": (
+            Argument("model", "arm: panda, ur5e, or the path of an MJCF file with a site `flange`"),
+            Argument("task", "whose scene it is: reach, peg_insertion, pick_cube"),
+            Argument("cameras", "names of the scene's cameras to publish, separated by commas"),
+            Argument("seed", "of the first scene"),
+            *NODES,
+        ),
+        "robot": (
+            Argument("robot", "the arm; sim rehearses with all devices simulated", None, ROBOTS),
+            Argument("model", "arm: panda, ur5e, or the path of an MJCF file with a site `flange`"),
+            Argument("address", "of the robot's controller in the network, for franka and ur"),
+            Argument("gripper", "usual: franka with a franka, robotiq with a ur", "usual", GRIPPERS),
+            Argument("cameras", "NAME=realsense:SERIAL or NAME=opencv:DEVICE, separated by commas"),
+            Argument("task", "what is to be learnt, for its forces: reach, peg_insertion, pick_cube"),
+            *NODES,
+        ),
+        "learner": (
+            Argument("task", "what is to be learnt: reach, peg_insertion, pick_cube"),
+            Argument("robot", "the actors' arm: panda, ur5e"),
+            Argument("address", "where to listen, HOST:PORT; anything but loopback needs a token and TLS"),
+            Argument("out", "folder of the run; an existing one is gone on with by settings:=resume=true"),
+            Argument("settings", "any others of `robot-rl learner`, KEY=VALUE, separated by blanks"),
+        ),
+    }
+)
+"""What each kind of start takes."""
+
+
+def parts(kind: str, given: Given) -> tuple[Part, ...]:
+    """What runs for `kind`, the arm first. Raises ConfigError, one line, for a request that cannot be."""
+    builders: Mapping[str, Callable[[Given], tuple[Part, ...]]] = {"sim": _sim, "robot": _robot, "learner": _learner}
+    if kind not in builders:
+        raise ConfigError(f"nothing to start is called {kind!r}{nearest(kind, builders)}")
+    return builders[kind](_settled(kind, given))
+
+
+def config_folder() -> Path:
+    """Where parameter files and the Fast DDS profile are: beside the source, or where they are installed.
+
+    Raises ConfigError when they are in neither place.
+    """
+    package = Path(__file__).resolve().parent
+    places = [package.parent / "launch" / "config"]
+    places += [folder / "share" / "robot_rl" / "launch" / "config" for folder in package.parents]
+    for place in places:
+        if (place / "fastdds.xml").is_file():
+            return place
+    raise ConfigError(f"no launch/config beside {package} and no share/robot_rl above it; install robot_rl anew")
+
+
+def _settled(kind: str, given: Given) -> Given:
+    """Every argument of `kind` with its value."""
+    arguments = {argument.name: argument for argument in ARGUMENTS[kind]}
+    for name, value in given.items():
+        if name not in arguments:
+            raise ConfigError(f"{kind} takes no argument {name!r}{nearest(name, arguments)}")
+        allowed = arguments[name].allowed
+        if allowed and value not in allowed:
+            raise ConfigError(f"{name}:={value} is none of {', '.join(allowed)}")
+    values = {argument.name: argument.default for argument in arguments.values() if argument.default is not None}
+    values |= given
+    for name in arguments.keys() - values.keys():
+        raise ConfigError(f"{kind} needs {name}:={'|'.join(arguments[name].allowed)}")
+    return values
+
+
+def _sim(values: Given) -> tuple[Part, ...]:
+    said = _said(values, model="robot.model", task="task.name")
+    if names := tuple(_cameras(values)):
+        said["robot.cameras"] = names
+    if seed := values.get("seed"):
+        if not (seed.isascii() and seed.isdecimal()):
+            raise ConfigError(f"seed:={seed} is no whole number from 0 on")
+        said["seed"] = int(seed)
+    world = replace(_node("sim", values, "sim.yaml", said), essential=True, moves=True)
+    return (world, *_beside(values))
+
+
+def _robot(values: Given) -> tuple[Part, ...]:
+    robot, gripper = values["robot"], values["gripper"]
+    if robot == "sim":
+        return _sim(values)
+    if robot in ("franka", "ur") and not values["address"]:
+        raise ConfigError(f"robot:={robot} needs address:=, that of the robot's controller, such as 172.16.0.2")
+    if robot == "ros2_control" and not values["model"]:
+        raise ConfigError("robot:=ros2_control needs model:=panda, ur5e or the path of an MJCF file")
+    said = _said(values, model="robot.model", task="task.name")
+    if values["address"]:
+        said["cell"] = (f"address={values['address']}",)  # a setting of the arm's own process
+    arm = replace(_node("arm", values, f"{robot}.yaml", said), essential=True, moves=True)
+    driver = USUAL.get(robot, "none") if gripper == "usual" else gripper
+    held = {"driver": driver, **_said(values, address="address")}
+    hand = replace(_node("gripper", values, "gripper.yaml", held), essential=True)
+    cameras = (_camera(name, device, values) for name, device in _cameras(values).items())
+    return (arm, *((hand,) if driver != "none" else ()), *cameras, *_beside(values))
+
+
+def _learner(values: Given) -> tuple[Part, ...]:
+    said = _said(values, task="task", robot="robot", address="link.address", out="out")
+    words = ("learner", *(f"{key}={value}" for key, value in said.items()), *values["settings"].split())
+    return (Part("learner", "robot-rl", "robot_rl.cli", arguments=words, essential=True),)
+
+
+def _beside(values: Given) -> tuple[Part, ...]:
+    """What may run beside an arm, as asked for."""
+    if values["web"] == "true":
+        raise ConfigError("web:=true: there is no operator's page yet; leave it out, and use teleop:=")
+    parts = []
+    if values["teleop"] != "none":
+        parts.append(_node("teleop", values, "teleop.yaml", {"device": values["teleop"]}))
+    if values["record"]:
+        folder = str(Path(values["record"]).absolute())
+        parts.append(replace(_node("recorder", values, "recorder.yaml", {"out": folder}), respawn=True))
+    return tuple(parts)
+
+
+def _cameras(values: Given) -> dict[str, str]:
+    """Name and device of each; the device is empty where only a name was given."""
+    cameras: dict[str, str] = {}
+    for text in filter(None, (word.strip() for word in values["cameras"].split(","))):
+        name, _, device = text.partition("=")
+        if not NAME.fullmatch(name) or name in cameras:
+            raise ConfigError(f"camera {name!r}: letters, digits and _ are allowed, a letter first, and each name once")
+        cameras[name] = device
+    return cameras
+
+
+def _camera(name: str, device: str, values: Given) -> Part:
+    driver, _, address = device.partition(":")
+    if driver not in CAMERAS or not address:
+        raise ConfigError(f"camera {name}={device}: write {name}=realsense:SERIAL or {name}=opencv:DEVICE")
+    said: dict[str, Value] = {"name": name, "driver": driver, "address": address}
+    return replace(_node("camera", values, "camera.yaml", said, f"{name}_camera"), respawn=True)
+
+
+def _node(kind: str, values: Given, file: str, said: Mapping[str, Value], name: str = "") -> Part:
+    """`KIND_node` under the name `name`, or `kind`."""
+    namespace, own = values["namespace"], values["parameters"]
+    if namespace and not NAMESPACE.fullmatch(namespace):
+        raise ConfigError(f"namespace:={namespace} is no name; letters, digits and _ in it, such as left")
+    if own and not Path(own).is_file():
+        raise ConfigError(f"parameters:={own}: there is no such file")
+    return Part(
+        name or kind,
+        f"{kind}_node",
+        f"robot_rl.ros.{kind}_node",
+        (file, str(Path(own).absolute())) if own else (file,),
+        tuple(said.items()),
+        namespace,
+        values["log_level"],
+    )
+
+
+def _yaml(value: Value) -> str:
+    """As JSON, which is YAML in which a text of digits stays a text."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _said(values: Given, **names: str) -> dict[str, Value]:
+    """Parameters by their names, of the arguments that were given."""
+    return {names[argument]: values[argument] for argument in names if values.get(argument)}

@@ -1,0 +1,183 @@
+"""What is started, and with which settings."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from robot_rl.bringup import ARGUMENTS, Part, config_folder, parts
+from robot_rl.compose import load_config
+from robot_rl.config import Config
+from robot_rl.errors import ConfigError
+from robot_rl.validate import leaves
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "launch" / "config"
+SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+FULL = {
+    "sim": {"cameras": "wrist,front", "teleop": "gamepad", "record": "runs/record", "seed": "3", "task": "reach"},
+    "robot": {
+        "robot": "ur",
+        "address": "192.168.1.10",
+        "cameras": "wrist=realsense:0123, side=opencv:/dev/video2",
+        "teleop": "spacemouse",
+        "record": "runs/record",
+        "namespace": "left",
+    },
+    "learner": {"task": "reach", "robot": "ur5e", "address": "127.0.0.1:50052", "out": "runs/l", "settings": "seed=1"},
+}
+"""Everything that a kind may start."""
+ARMS = {"sim.yaml": [], "franka.yaml": [], "ur.yaml": ["robot=ur5e"], "ros2_control.yaml": []}
+"""Parameter files with settings of the configuration, and the choices they are of."""
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Parameters by their full names."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def parameters(file: str) -> dict[str, Any]:
+    tree = yaml.safe_load((CONFIG / file).read_text())
+    assert list(tree) == ["/**"] and list(tree["/**"]) == ["ros__parameters"], "only wildcards give way to arguments"
+    return dict(flat(tree["/**"]["ros__parameters"]))
+
+
+def by_name(kind: str, **given: str) -> dict[str, Part]:
+    return {part.name: part for part in parts(kind, given)}
+
+
+@pytest.mark.parametrize("kind", ARGUMENTS)
+def test_every_part_is_an_entry_point_with_parameter_files_that_load(kind: str) -> None:
+    for part in parts(kind, FULL[kind]):
+        assert SCRIPTS[part.executable] == f"{part.module}:main"
+        for file in part.files:
+            assert parameters(file)
+
+
+def test_every_parameter_file_is_used() -> None:
+    used = {file for kind in ARGUMENTS for part in parts(kind, FULL[kind]) for file in part.files}
+    used |= {
+        by_name("robot", robot=robot, address="x", model="panda")["arm"].files[0]
+        for robot in ("franka", "ros2_control")
+    }
+    assert used == {path.name for path in CONFIG.glob("*.yaml")}
+
+
+@pytest.mark.parametrize("file", ARMS)
+def test_parameters_are_those_of_the_configuration_and_have_its_values(file: str) -> None:
+    config = dict(leaves(load_config(ARMS[file])))
+    found = parameters(file)
+    assert found.pop("robot.driver", "sim") in ("sim", "franka", "ur", "ros2_control")
+    for name, value in found.items():
+        assert (type(value), value) == (type(config[name]), config[name]), name
+
+
+@pytest.mark.parametrize("kind", ["sim", "robot"])
+def test_arguments_set_parameters_of_the_configuration_by_their_names(kind: str) -> None:
+    known = {**dict(leaves(Config())), **dict.fromkeys(("cell", "address", "name", "driver", "device"))}
+    for part in parts(kind, FULL[kind]):
+        assert {name for name, _ in part.parameters} <= set(known)
+
+
+def test_what_moves_an_arm_is_never_started_again_and_its_end_ends_everything() -> None:
+    every = [part for kind in ARGUMENTS for part in parts(kind, FULL[kind])]
+    moving = [part for part in every if part.moves]
+    assert [part.name for part in moving] == ["sim", "arm"]
+    assert all(part.essential and not part.respawn for part in moving)
+    assert not [part for part in every if part.essential and part.respawn]
+
+
+def test_cameras_are_started_again() -> None:
+    cameras = [part for part in parts("robot", FULL["robot"]) if part.executable == "camera_node"]
+    assert [part.name for part in cameras] == ["wrist_camera", "side_camera"]
+    assert all(part.respawn and not part.essential for part in cameras)
+
+
+def test_only_what_is_asked_for_runs_beside_the_arm() -> None:
+    assert list(by_name("sim")) == ["sim"]
+    assert list(by_name("robot", robot="franka", address="172.16.0.2")) == ["arm", "gripper"]
+    assert list(by_name("robot", robot="ros2_control", model="panda")) == ["arm"]
+    assert list(by_name("robot", robot="ur", address="x", gripper="none")) == ["arm"]
+
+
+def test_a_rehearsal_takes_the_same_arguments_and_simulates_every_device() -> None:
+    rehearsal = by_name("robot", **FULL["robot"] | {"robot": "sim"})
+    assert list(rehearsal) == ["sim", "teleop", "recorder"]
+    assert dict(rehearsal["sim"].parameters)["robot.cameras"] == ("wrist", "side")
+
+
+def test_the_address_goes_to_the_arms_own_process() -> None:
+    arm = by_name("robot", robot="franka", address="172.16.0.2")["arm"]
+    assert 'cell:=["address=172.16.0.2"]' in arm.words(CONFIG)
+
+
+def test_two_arms_are_two_namespaces() -> None:
+    left, right = (parts("sim", {"namespace": name}) for name in ("left", "right"))
+    assert "__ns:=/left" in left[0].words(CONFIG) and "__ns:=/right" in right[0].words(CONFIG)
+
+
+def test_a_serial_number_stays_a_text() -> None:
+    words = by_name("robot", **FULL["robot"])["wrist_camera"].words(CONFIG)
+    assert 'address:="0123"' in words
+
+
+@drawn(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1))
+def test_any_text_reaches_the_node_as_it_was_said(text: str) -> None:
+    words = by_name("sim", model=text)["sim"].words(CONFIG)
+    said = words[words.index("-p") + 1].removeprefix("robot.model:=")
+    assert yaml.safe_load(said) == text
+
+
+def test_a_file_of_ones_own_comes_after_ours_and_arguments_after_both(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("/**:\n  ros__parameters:\n    seed: 4\n")
+    words = by_name("sim", parameters=str(own), seed="5")["sim"].words(CONFIG)
+    assert words.index(str(CONFIG / "sim.yaml")) < words.index(str(own)) < words.index("seed:=5")
+
+
+def test_the_learner_is_a_command_that_its_verb_understands() -> None:
+    (learner,) = parts("learner", FULL["learner"])
+    verb, *settings = learner.words(CONFIG)
+    config = load_config(settings)
+    assert (verb, config.task.name, config.robot.model, config.seed) == ("learner", "reach", "ur5e", 1)
+
+
+def test_the_files_are_found_beside_the_source() -> None:
+    assert config_folder() == CONFIG
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "text"),
+    [
+        ("simm", {}, "did you mean sim"),
+        ("robot", {}, "robot:=franka|ur|ros2_control|sim"),
+        ("robot", {"robot": "kuka"}, "robot:=kuka is none of franka, ur, ros2_control, sim"),
+        ("robot", {"robot": "ur"}, "needs address:="),
+        ("robot", {"robot": "ros2_control"}, "needs model:="),
+        ("robot", {"robot": "ur", "address": "x", "cameras": "wrist=kinect:1"}, "wrist=realsense:SERIAL"),
+        ("robot", {"robot": "ur", "address": "x", "cameras": "wrist=opencv:"}, "wrist=opencv:DEVICE"),
+        ("robot", {"robot": "ur", "address": "x", "cameras": "a b=opencv:0"}, "camera 'a b'"),
+        ("sim", {"cameras": "wrist,wrist"}, "each name once"),
+        ("sim", {"modle": "panda"}, "did you mean model"),
+        ("sim", {"web": "true"}, "no operator's page yet"),
+        ("sim", {"seed": "-1"}, "no whole number"),
+        ("sim", {"seed": "1.5"}, "no whole number"),
+        ("sim", {"namespace": "left arm"}, "namespace:=left arm"),
+        ("sim", {"namespace": "left/"}, "namespace:=left/"),
+        ("sim", {"parameters": "not/there.yaml"}, "no such file"),
+        ("sim", {"teleop": "keyboard"}, "none, spacemouse, gamepad"),
+    ],
+)
+def test_a_request_that_cannot_be_is_refused_in_one_line(kind: str, given: dict[str, str], text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parts(kind, given)
+    assert text in str(error.value) and "\n" not in str(error.value)
