@@ -68,7 +68,7 @@ class DeviceFile:
         """Raises HardwareError, with `advice`, when it is not there or not ours to read."""
         self._path, self._advice = path, advice
         try:
-            self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except OSError as error:
             raise HardwareError(f"{path} cannot be opened: {error.strerror}; {advice}") from error
 

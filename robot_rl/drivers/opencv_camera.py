@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from robot_rl.clock import Clock, MonotonicClock
-from robot_rl.drivers.stream import Health, Shot, Stream
+from robot_rl.drivers.stream import Shot, StreamCamera
 from robot_rl.errors import ConfigError, HardwareError
-from robot_rl.hardware import Frame
 
 OPEN_MS, READ_MS = 3000, 1000
 """Bounds for network streams, which FFmpeg would otherwise wait for 30 s."""
@@ -20,7 +19,7 @@ CONNECT_S = 0.5
 _log = logging.getLogger(__name__)
 
 
-class OpenCvCamera:
+class OpenCvCamera(StreamCamera):
     """One camera, file or address."""
 
     def __init__(
@@ -43,17 +42,7 @@ class OpenCvCamera:
         if not 0 < rate_hz <= 1000:
             raise ConfigError(f"rate_hz of camera {name} is {rate_hz}; allowed: above 0, up to 1000")
         self._device = _Capture(source, (width, height), rate_hz, fourcc, clock or MonotonicClock())
-        self._stream = Stream(name, self._device, clock or MonotonicClock())
-        self._name = name
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def health(self) -> Health:
-        """How the stream is doing."""
-        return self._stream.health
+        super().__init__(name, self._device, clock)
 
     @property
     def facts(self) -> dict[str, str]:
@@ -64,14 +53,6 @@ class OpenCvCamera:
     def ignored(self) -> list[str]:
         """What was asked for and is not so, each with the value that is."""
         return self._device.ignored
-
-    def read(self) -> Frame:
-        """The newest frame, stamped when it was received. Raises StaleError, HardwareError as `Stream.newest`."""
-        return self._stream.newest()[0]
-
-    def close(self) -> None:
-        """Release the device; allowed twice."""
-        self._stream.close()
 
 
 class _Capture:

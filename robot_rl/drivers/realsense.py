@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.clock import Clock, MonotonicClock
+from robot_rl.clock import Clock
 from robot_rl.drivers.lens import Lens
-from robot_rl.drivers.stream import Health, Shot, Stream
+from robot_rl.drivers.stream import Shot, StreamCamera
 from robot_rl.errors import ConfigError, HardwareError
 from robot_rl.hardware import Frame
 
 
-class RealSense:
+class RealSense(StreamCamera):
     """One camera. `depth()` belongs to the frame that was read last."""
 
     def __init__(
@@ -38,14 +38,11 @@ class RealSense:
 
         Raises HardwareError with the serials found when there is no such camera, or it cannot stream as asked.
         """
+        if not 0 < rate_hz <= 300:
+            raise ConfigError(f"rate_hz of camera {name} is {rate_hz}; allowed: above 0, up to 300")
         self._device = _Pipeline(serial, recording, (width, height), rate_hz, with_depth)
-        self._stream = Stream(name, self._device, clock or MonotonicClock())
-        self._name = name
         self._depth: NDArray[np.uint16] | None = None
-
-    @property
-    def name(self) -> str:
-        return self._name
+        super().__init__(name, self._device, clock)
 
     @property
     def serial(self) -> str:
@@ -63,17 +60,12 @@ class RealSense:
         return self._device.depth_scale
 
     @property
-    def health(self) -> Health:
-        """How the stream is doing."""
-        return self._stream.health
-
-    @property
     def facts(self) -> dict[str, str]:
         """What the device says of itself, by name."""
         return self._device.facts
 
     def read(self) -> Frame:
-        """The newest frame, stamped when it was received. Raises StaleError, HardwareError as `Stream.newest`."""
+        """As `StreamCamera.read`; `depth` then gives what belongs to it."""
         frame, self._depth = self._stream.newest()
         return frame
 
@@ -85,10 +77,6 @@ class RealSense:
         if self._depth is None:
             raise HardwareError(f"camera {self._name} has no depth to give: open it with depth, and read a frame first")
         return self._depth.astype(np.float32) * np.float32(self.depth_scale)
-
-    def close(self) -> None:
-        """Stop streaming; allowed twice."""
-        self._stream.close()
 
 
 def serials() -> list[str]:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.clock import Clock
+from robot_rl.clock import Clock, MonotonicClock
 from robot_rl.drivers.restart import RETURN_S, SETTLE_S, Counts, Ladder, Step
 from robot_rl.errors import HardwareError, StaleError
 from robot_rl.hardware import Frame
@@ -85,7 +85,7 @@ class Stream:
     def __init__(self, name: str, device: Device, clock: Clock) -> None:
         """Start the device and wait for its first frame. Raises HardwareError when there is none."""
         self._name, self._device, self._clock = name, device, clock
-        self._closing, self._first = threading.Event(), threading.Event()
+        self._closing, self._came = threading.Event(), threading.Condition()
         self._newest: tuple[Frame, NDArray[np.uint16] | None] | None = None
         self._number, self._sequence, self._frames, self._lost = -1, 0, 0, 0
         self._failure, self._reason = "", ""
@@ -95,13 +95,19 @@ class Stream:
         self._step, self._since_s = Step.READ, clock.now_s()
         self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
         self._thread.start()
-        if not self._first.wait(FIRST_FRAME_S) or self._newest is None:
+        if not self.wait(0, FIRST_FRAME_S):
             self.close()
             raise HardwareError(
                 self._failure
                 or f"camera {name} is there but gave no frame within {FIRST_FRAME_S:.0f} s; "
                 f"{self._reason or 'check cable, bandwidth and whether another process uses it'}"
             )
+
+    def wait(self, after: int, timeout_s: float) -> bool:
+        """Whether a frame with a sequence above `after` is there, or came in time."""
+        with self._came:
+            self._came.wait_for(lambda: self._sequence > after or self._failure, timeout_s)
+        return self._sequence > after
 
     def newest(self) -> tuple[Frame, NDArray[np.uint16] | None]:
         """The newest frame with its depth.
@@ -113,13 +119,18 @@ class Stream:
         if self.failure:
             raise HardwareError(self.failure)
         assert self._newest is not None
-        age_s, limit_s = self._clock.now_s() - self._newest[0].stamp_s, self._ladder.stale_s
+        age_s, limit_s = self._clock.now_s() - self._newest[0].stamp_s, self.stale_s
         if not age_s <= limit_s:
             raise StaleError(
                 f"camera {self._name}: the newest frame is {age_s:.2f} s old, allowed {limit_s:.2f} s; "
                 f"{self._ladder.counts.restarts} restarts and {self._ladder.counts.resets} resets so far"
             )
         return self._newest
+
+    @property
+    def stale_s(self) -> float:
+        """Age beyond which a frame is not given any more."""
+        return self._ladder.stale_s
 
     @property
     def failure(self) -> str:
@@ -153,7 +164,8 @@ class Stream:
         finally:
             if not self._closing.is_set():
                 self._failure = self._failure or f"camera {self._name}: its reader ended by an error, see the log"
-            self._first.set()
+            with self._came:
+                self._came.notify_all()
             self._stop()
 
     def _do(self, step: Step) -> None:
@@ -200,11 +212,47 @@ class Stream:
             return
         stamp_s = self._clock.now_s()
         gap = shot.number - self._number if 0 <= self._number < shot.number else 1
-        self._number, self._sequence = shot.number, self._sequence + gap
+        self._number, self._reason = shot.number, ""
         self._frames, self._lost = self._frames + 1, self._lost + gap - 1
         shot.image.flags.writeable = False  # every reader gets the same memory
-        self._newest = Frame(stamp_s, self._sequence, shot.image), shot.depth
+        self._newest = Frame(stamp_s, self._sequence + gap, shot.image), shot.depth
         self._stamps_s.append(stamp_s)
         self._ladder.saw_frame()
-        self._reason = ""
-        self._first.set()
+        with self._came:
+            self._sequence += gap
+            self._came.notify_all()
+
+
+class StreamCamera:
+    """What all cameras that are streams have in common (`hardware.Camera`)."""
+
+    def __init__(self, name: str, device: Device, clock: Clock | None) -> None:
+        """Raises HardwareError as `Stream`."""
+        self._name = name
+        self._stream = Stream(name, device, clock or MonotonicClock())
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def health(self) -> Health:
+        """How the stream is doing."""
+        return self._stream.health
+
+    @property
+    def stale_s(self) -> float:
+        """Age beyond which `read` gives no frame."""
+        return self._stream.stale_s
+
+    def wait(self, after: int, timeout_s: float) -> bool:
+        """Whether a frame with a sequence above `after` is there, or came in time."""
+        return self._stream.wait(after, timeout_s)
+
+    def read(self) -> Frame:
+        """The newest frame, stamped when it was received. Raises StaleError, HardwareError as `Stream.newest`."""
+        return self._stream.newest()[0]
+
+    def close(self) -> None:
+        """Release the device; allowed twice."""
+        self._stream.close()
