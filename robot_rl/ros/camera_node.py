@@ -1,0 +1,202 @@
+"""One camera in a process of its own: pictures, depth and calibration as topics.
+
+The driver mends the camera; when it gives up, this process ends with exit code 1 and whoever started it starts it anew.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.context import Context
+from rclpy.duration import Duration
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import CameraInfo, Image
+
+from robot_rl.clock import MonotonicClock
+from robot_rl.drivers.opencv_camera import OpenCvCamera
+from robot_rl.drivers.realsense import RealSense
+from robot_rl.errors import ConfigError, StaleError
+from robot_rl.hardware import Frame
+from robot_rl.ros import qos
+from robot_rl.ros.node import ERROR, OK, WARN, DeviceNode, status
+from robot_rl.ros.run import run
+from robot_rl.ros.text import Watched
+from robot_rl.suggest import nearest
+
+PARAMETERS = {
+    "name": "camera",
+    "driver": "opencv",
+    "address": "",
+    "width": 0,
+    "height": 0,
+    "rate_hz": 30.0,
+    "depth": False,
+    "fourcc": "",
+    "frame_id": "",
+}
+"""`name`: of the camera, in front of its topics. `driver`: realsense or opencv. `address`: a RealSense's serial (empty:
+the only one) or a .db3 recording; for opencv a device's number or path, a file or an http:// address. `width`, `height`
+in pixels; 0: as it comes, or 640x480 of a RealSense. `frame_id`: that of the optical frame (z forward, x right, y
+down); empty: NAME_color_optical_frame."""
+DRIVERS = ("opencv", "realsense")
+PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+SMALL_BYTES = 128_000
+"""Larger pictures overflow the shared memory of Fast DDS's defaults."""
+WAIT_S, STALE_WAIT_S = 0.2, 0.02
+MM_PER_M = 1000.0
+
+
+class CameraNode(DeviceNode):
+    """Publishes each frame of one camera."""
+
+    def __init__(self, context: Context | None = None) -> None:
+        super().__init__("camera", PARAMETERS, context)
+        self._camera: RealSense | OpenCvCamera | None = None
+        self._depth: Publisher | None = None
+        self._offered: list[Publisher] = []
+        self._paused, self._published, self._warned = threading.Event(), 0, False
+        self._monotonic, self._thread = MonotonicClock(), threading.Thread()
+
+    def open(self) -> None:
+        settings = {name: self.get_parameter(name).value for name in PARAMETERS}
+        camera = self._camera = open_camera(settings)
+        self._frame_id = settings["frame_id"] or f"{camera.name}_color_optical_frame"
+        self._image = self._offer(Image, "color/image_raw")
+        self._info = self._offer(CameraInfo, "color/camera_info")
+        self._depth = self._offer(Image, "depth/image_raw") if settings["depth"] else None
+
+    def start(self) -> None:
+        self._paused.clear()
+        self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
+        self._thread.start()
+
+    def pause(self) -> None:
+        self._paused.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def release(self) -> None:
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.close()
+        while self._offered:
+            self.destroy_publisher(self._offered.pop())
+
+    def health(self) -> list[DiagnosticStatus]:
+        if self._camera is None:
+            return []
+        health = self._camera.health
+        troubles = health.troubles
+        late = not health.age_s <= self._camera.stale_s
+        said = health.failure or (f"no frame for {health.age_s:.1f} s" if late else "streams")
+        numbers = {
+            "rate_hz": round(health.rate_hz, 2),
+            "age_s": round(health.age_s, 3),
+            "published": self._published,
+            "dropped": health.lost,
+            "stale": troubles.stale,
+            "restarts": troubles.restarts,
+            "resets": troubles.resets,
+            "failed_steps": troubles.failed,
+        }
+        level = ERROR if health.failure else WARN if late else OK
+        facts = {f"device_{name}": value for name, value in self._camera.facts.items()}
+        return [status(self._camera.name, level, said, **numbers, **facts)]
+
+    def _run(self) -> None:
+        with Watched(self.fail):
+            after = 0
+            while not self._paused.is_set():
+                after = self._next(after)
+
+    def _next(self, after: int) -> int:
+        """Publish the frame after `after` if it comes soon; its sequence. Raises HardwareError when none ever will."""
+        camera = self._camera
+        assert camera is not None
+        came = camera.wait(after, WAIT_S)
+        try:
+            frame = camera.read()
+        except StaleError:  # the driver is at it
+            self._paused.wait(STALE_WAIT_S)
+            return after
+        if came:
+            self._publish(frame)
+            return frame.sequence
+        return after
+
+    def _publish(self, frame: Frame) -> None:
+        stamp, height, width = self._stamp(frame), *frame.image.shape[:2]
+        if frame.image.nbytes > SMALL_BYTES and not self._warned:
+            self._warn_of_size(frame.image.nbytes)
+        self._image.publish(self._message(stamp, "rgb8", frame.image))
+        self._info.publish(self._calibration(stamp, width, height))
+        if self._depth is not None and isinstance(self._camera, RealSense):
+            depth_mm = np.round(self._camera.depth() * MM_PER_M)
+            depth_mm[depth_mm > np.iinfo(np.uint16).max] = 0.0  # beyond what the message can say: no reading
+            self._depth.publish(self._message(stamp, "16UC1", depth_mm.astype("<u2")))
+        self._published += 1
+
+    def _stamp(self, frame: Frame) -> Time:
+        """The moment of receipt on the node's clock."""
+        return (self.get_clock().now() - Duration(seconds=self._monotonic.now_s() - frame.stamp_s)).to_msg()
+
+    def _message(self, stamp: Time, encoding: str, pixels: np.ndarray) -> Image:
+        height, width = pixels.shape[:2]
+        message = Image(height=height, width=width, encoding=encoding, is_bigendian=0, step=pixels.strides[0])
+        message.header.stamp, message.header.frame_id = stamp, self._frame_id
+        message.data = pixels.tobytes()  # an array itself would be checked byte by byte: 56 ms
+        return message
+
+    def _calibration(self, stamp: Time, width: int, height: int) -> CameraInfo:
+        """Of the device's own; all zero, which is ROS's word for unknown, where it has none."""
+        message = CameraInfo(width=width, height=height)
+        message.header.stamp, message.header.frame_id = stamp, self._frame_id
+        if isinstance(self._camera, RealSense):
+            lens = self._camera.lens
+            message.distortion_model, message.d = "plumb_bob", list(lens.distortion)
+            message.k = [lens.fx, 0.0, lens.cx, 0.0, lens.fy, lens.cy, 0.0, 0.0, 1.0]
+            message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+            message.p = [lens.fx, 0.0, lens.cx, 0.0, 0.0, lens.fy, lens.cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+        return message
+
+    def _warn_of_size(self, size: int) -> None:
+        self._warned = True
+        if not os.environ.get(PROFILE):
+            self.get_logger().warning(
+                f"pictures of {size} bytes and no {PROFILE}: readers will lose some; set it to "
+                "launch/config/fastdds.xml"
+            )
+
+    def _offer(self, kind: type, topic: str) -> Publisher:
+        assert self._camera is not None
+        self._offered.append(self.create_publisher(kind, f"{self._camera.name}/{topic}", qos.PICTURE))
+        return self._offered[-1]
+
+
+def open_camera(settings: Mapping[str, Any]) -> RealSense | OpenCvCamera:
+    """The camera that PARAMETERS describe. Raises ConfigError, HardwareError."""
+    name, driver, address = settings["name"], settings["driver"], settings["address"]
+    if driver not in DRIVERS:
+        raise ConfigError(f"no camera driver {driver!r}{nearest(driver, DRIVERS)}")
+    asked = {key: settings[key] for key in ("width", "height") if settings[key]} | {"rate_hz": settings["rate_hz"]}
+    if driver == "realsense":
+        recorded = address.endswith(".db3")
+        source = {"recording": Path(address)} if recorded else {"serial": address}
+        return RealSense(name, **source, **asked, with_depth=settings["depth"])
+    if settings["depth"] or not address:
+        raise ConfigError("a camera through OpenCV needs an address, such as /dev/video0, and has no depth")
+    return OpenCvCamera(name, address, **asked, fourcc=settings["fourcc"])
+
+
+def main() -> int:
+    """The console script `camera_node`."""
+    return run(CameraNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
