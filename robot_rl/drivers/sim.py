@@ -1,5 +1,7 @@
 """The simulated arm, gripper and camera: views of one `SimWorld` behind the hardware protocols."""
 
+from typing import Any, Protocol
+
 import mujoco
 import numpy as np
 
@@ -57,12 +59,25 @@ class SimArm:
         self._closed = True
 
 
+class Stage(Protocol):
+    """Where a gripper stands."""
+
+    @property
+    def data(self) -> Any:
+        """`mujoco.MjData`"""
+        ...
+
+    def now_s(self) -> float:
+        """The clock of its readings"""
+        ...
+
+
 class SimGripper:
     """The two-finger gripper of the world."""
 
     OPEN_M = 0.08
 
-    def __init__(self, world: SimWorld) -> None:
+    def __init__(self, world: Stage) -> None:
         self._world = world
         self._closed = False
 
