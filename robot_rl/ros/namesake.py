@@ -1,0 +1,51 @@
+"""Two nodes of one name: ROS only warns, and then nobody knows which of them spoke."""
+
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+from robot_rl.errors import ConfigError
+from robot_rl.ros import qos
+
+DISCOVERY_S = 1.0
+"""How long another node may take to be seen."""
+ALIVE_S = 2.0
+"""A node says twice in this time how it is. One that was killed stays in the graph for up to 20 s and says nothing."""
+
+
+def namesakes(node: Node) -> int:
+    """How many other nodes of this name the graph shows, dead ones among them."""
+    names = node.get_node_names_and_namespaces()
+    return names.count((node.get_name(), node.get_namespace())) - 1
+
+
+def refuse_namesake(node: Node) -> None:
+    """Raises ConfigError when another living node has this one's name. Call it before anything is opened or spun."""
+    deadline_s = time.monotonic() + DISCOVERY_S
+    while namesakes(node) < 1:
+        if time.monotonic() >= deadline_s:
+            return
+        time.sleep(0.02)
+    if _speaks(node):
+        name = node.get_fully_qualified_name()
+        raise ConfigError(f"another node is called {name}; stop it, or give this one another name (__node:=NAME)")
+
+
+def _speaks(node: Node) -> bool:
+    """Whether diagnostics come under this node's name, which itself does not speak yet."""
+    heard: list[str] = []
+    reading = node.create_subscription(
+        DiagnosticArray, "diagnostics", lambda m: heard.extend(status.name for status in m.status), qos.STATE
+    )
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    deadline_s = time.monotonic() + ALIVE_S
+    prefix = f"{node.get_fully_qualified_name()}:"
+    while not any(name.startswith(prefix) for name in heard) and time.monotonic() < deadline_s:
+        executor.spin_once(timeout_sec=0.1)
+    executor.remove_node(node)
+    executor.shutdown()
+    node.destroy_subscription(reading)
+    return any(name.startswith(prefix) for name in heard)

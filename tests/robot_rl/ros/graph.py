@@ -1,0 +1,80 @@
+"""Nodes for tests: in this process in a context of their own, or as processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+
+from robot_rl.ros.run import Spinner
+
+
+def until(true: Callable[[], object], bound_s: float = 10.0) -> bool:
+    """Whether it became true within the bound."""
+    deadline_s = time.monotonic() + bound_s
+    while not true():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@contextmanager
+def graph(domain: int, *arguments: str) -> Iterator[Context]:
+    """A context with command line arguments of its own."""
+    context = Context()
+    rclpy.init(args=["test", *arguments], context=context, domain_id=domain)
+    try:
+        yield context
+    finally:
+        rclpy.try_shutdown(context=context)
+
+
+@contextmanager
+def spun(node: Node) -> Iterator[Spinner]:
+    """A node that is spun in the background."""
+    spinner = Spinner(node)
+    try:
+        yield spinner
+    finally:
+        spinner.close()
+        node.destroy_node()
+
+
+class Process:
+    """`python ARGUMENTS` in a session of its own; its output is read when it has ended."""
+
+    def __init__(self, *arguments: str, **more: str) -> None:
+        self.child = subprocess.Popen(
+            [sys.executable, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | more,
+            start_new_session=True,
+        )
+
+    def tell(self, number: signal.Signals) -> None:
+        self.child.send_signal(number)
+
+    def end(self, bound_s: float = 20.0) -> tuple[int, str]:
+        """Exit code and output; killed when it does not end by itself."""
+        try:
+            output, _ = self.child.communicate(timeout=bound_s)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            output, _ = self.child.communicate()
+            return -999, output
+        return self.child.returncode, output
+
+    def stop(self) -> tuple[int, str]:
+        """End it in good order."""
+        if self.child.poll() is None:
+            self.tell(signal.SIGINT)
+        return self.end()

@@ -1,0 +1,94 @@
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from robot_rl.errors import HardwareError, StaleError
+from robot_rl.ros import qos
+from robot_rl.ros.ask import Answerer, Asker
+from tests.robot_rl.ros.graph import graph, spun, until
+
+
+@pytest.fixture
+def nodes(domain: int) -> Iterator[tuple[Node, Node]]:
+    with graph(domain) as context:
+        desk, client = Node("desk", context=context), Node("client", context=context)
+        with spun(desk), spun(client):
+            yield desk, client
+
+
+def asker(client: Node, timeout_s: float = 5.0) -> Asker:
+    found = Asker(client, "desk", timeout_s)
+    assert until(lambda: found.answered)
+    return found
+
+
+def test_every_asker_gets_the_answers_to_its_own_questions(nodes: tuple[Node, Node]) -> None:
+    desk, client = nodes
+    Answerer(desk, "desk", lambda who, body: {"who": who, "twice": 2 * body["number"]})
+    askers = [asker(client), asker(client)]
+    wrong: list[object] = []
+
+    def work(one: Asker, start: int) -> None:
+        for number in range(start, start + 20):
+            reply = one.ask({"number": number})
+            if reply != {"who": one.client, "twice": 2 * number}:
+                wrong.append(reply)
+
+    threads = [threading.Thread(target=work, args=(one, 100 * i)) for i, one in enumerate([*askers, *askers])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_refusal_is_an_error_with_its_reason(nodes: tuple[Node, Node]) -> None:
+    desk, client = nodes
+
+    def refuse(_: str, body: dict) -> dict:
+        raise HardwareError(f"no {body['what']} here")
+
+    Answerer(desk, "desk", refuse)
+    with pytest.raises(HardwareError, match="no gripper here"):
+        asker(client).ask({"what": "gripper"})
+
+
+def test_nobody_and_silence_are_told_apart(nodes: tuple[Node, Node]) -> None:
+    desk, client = nodes
+    with pytest.raises(HardwareError, match="nobody answers on /desk/request"):
+        Asker(client, "desk").ask({})
+    desk.create_subscription(String, "desk/request", lambda _: None, qos.REQUEST)
+    desk.create_publisher(String, "desk/reply", qos.REQUEST)
+    with pytest.raises(StaleError, match=r"within 0.1 s"):
+        asker(client, 0.1).ask({})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"client": 1, "id": 1, "body": {}}', "[" * 5000, '{"id": "x"}'])
+def test_what_is_no_request_is_counted_and_the_next_one_answered(nodes: tuple[Node, Node], text: str) -> None:
+    desk, client = nodes
+    answerer = Answerer(desk, "desk", lambda _, body: body)
+    one = asker(client)
+    one._request.publish(String(data=text))
+    assert one.ask({"a": 1}) == {"a": 1}
+    assert answerer.unreadable == 1
+
+
+def test_late_foreign_and_broken_replies_are_left_out(nodes: tuple[Node, Node]) -> None:
+    desk, client = nodes
+    reply = desk.create_publisher(String, "desk/reply", qos.REQUEST)
+    one = Asker(client, "desk", 5.0)
+
+    def answer(message: String) -> None:
+        own = json.loads(message.data)
+        for wrong in ({"id": own["id"] - 1}, {"id": "x"}, {"client": f"{one.client}x"}):
+            reply.publish(String(data=json.dumps(own | {"body": {"wrong": 1}} | wrong)))
+        reply.publish(String(data=one.client + "{"))
+        reply.publish(String(data=json.dumps(own | {"body": {"right": 1}})))
+
+    desk.create_subscription(String, "desk/request", answer, qos.REQUEST)
+    assert until(lambda: one.answered and reply.get_subscription_count() > 0)
+    assert one.ask({}) == {"right": 1}

@@ -1,0 +1,111 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.node import Node
+
+from robot_rl.processes import TIED
+from tests.robot_rl.ros.graph import Process, graph, spun, until
+
+TOY = ("-m", "tests.robot_rl.ros.toy", "--ros-args")
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, *sys.argv[1:]], stdout=sys.stdout, start_new_session=True)
+print("child", child.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _domain(domain: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+
+
+def started(*parameters: str) -> Process:
+    """A toy that is active."""
+    toy = Process(*TOY, *(part for parameter in parameters for part in ("-p", parameter)))
+    assert toy.child.stdout
+    lines = iter(toy.child.stdout.readline, "")
+    assert any(line == "did start\n" for line in lines)
+    return toy
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_signal_pauses_and_releases_once_however_often_it_comes(number: signal.Signals, times: int) -> None:
+    toy = started()
+    for _ in range(times):
+        toy.tell(number)
+    assert toy.end() == (0, "did pause\ndid release\n")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "code", "said"),
+    [
+        ("rate_hzz:=1.0", 2, "error: toy has no parameter 'rate_hzz'; did you mean rate_hz?"),
+        ("rate_hz:=fast", 2, "error: toy: rate_hz='fast' is not a number"),
+        ("breaks:=open?", 2, "open: bad setting"),
+        ("breaks:=open", 1, "cannot open"),
+        ("breaks:=start!", 1, "ValueError: a bug in start"),
+        ("breaks:=timer!", 1, "ValueError: a bug in timer"),
+        ("breaks:=later", 1, "the toy is lost"),
+    ],
+)
+def test_what_cannot_go_on_says_why_in_one_line_and_ends_with_a_code(parameter: str, code: int, said: str) -> None:
+    found, output = Process(*TOY, "-p", parameter).end()
+    assert found == code and output.count(said) == 1 and "Traceback" not in output
+    if "did start" in output:
+        assert "did release" in output
+
+
+def test_an_error_of_a_callback_is_said_and_the_node_goes_on() -> None:
+    toy = started("breaks:=timer")
+    assert toy.child.stdout
+    assert any("cannot timer" in line for line in iter(toy.child.stdout.readline, ""))
+    code, output = toy.stop()
+    assert code == 0 and "did release" in output
+
+
+def test_a_shutdown_that_somebody_asks_for_ends_the_process(domain: int) -> None:
+    toy = started()
+    with graph(domain) as context:
+        other = Node("other", context=context)
+        client = other.create_client(ChangeState, "/toy/change_state")
+        with spun(other):
+            assert client.wait_for_service(timeout_sec=10.0)
+            client.call_async(ChangeState.Request(transition=Transition(label="shutdown")))
+            assert toy.end() == (0, "did pause\ndid release\n")
+
+
+def test_words_that_are_not_for_ros_are_refused() -> None:
+    code, output = Process("-m", "tests.robot_rl.ros.toy", "rate_hz=3").end()
+    assert code == 2 and "'rate_hz=3' is not an argument" in output
+
+
+def test_it_ends_when_the_process_that_started_it_is_gone(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, *TOY], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert parent.stdin and parent.stdout
+    lines = iter(parent.stdout.readline, b"")
+    assert any(line == b"did start\n" for line in lines)
+    parent.kill()
+    parent.wait()
+    assert [line for line in lines] == [b"did pause\n", b"did release\n"]
+    parent.stdin.close()
+    parent.stdout.close()
+
+
+def test_a_child_that_is_tied_ends_when_its_standard_input_does() -> None:
+    environment = os.environ | {TIED: "1"}
+    toy = subprocess.Popen(
+        [sys.executable, *TOY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
+    )
+    assert toy.stdin and toy.stdout
+    assert any(line == b"did start\n" for line in iter(toy.stdout.readline, b""))
+    toy.stdin.close()
+    assert until(lambda: toy.poll() is not None) and toy.returncode == 0
+    toy.stdout.close()
