@@ -219,9 +219,8 @@ def test_a_camera_s_focal_length_is_that_of_its_picture() -> None:
     """A point at a known place appears where the pinhole model puts it."""
     world = make_env(load_config(["task=reach"])).scene.world
     size = 240
-    camera = SceneCamera(
-        world.model, "side", size, size, lambda: snapshot(world.model, world.data, 0.0, 1), ManualClock()
-    )
+    model, data = world.model, world.data
+    camera = SceneCamera(model, "side", size, size, lambda: snapshot(model, data, 0.0, 1), ManualClock())
     world.move_fixed("target", np.array([0.42, 0.02, 0.13]))
     without = camera.read().image.astype(int)
     world.move_fixed("target", np.array([0.42, -0.2, 0.25]))
