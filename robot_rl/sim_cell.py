@@ -6,6 +6,7 @@ periods, and draw from snapshots.
 
 import gc
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -32,6 +33,9 @@ from robot_rl.tasks.base import Task
 
 REST_S = 3.0
 """Longest wait for rest before the cell ends."""
+SWITCH_S = 0.001
+"""Longest time for which another thread keeps Python's lock while a period waits; Python's own 5 ms are two and a half
+periods."""
 
 
 class SimCell:
@@ -70,10 +74,13 @@ class SimCell:
             self.server.guard.supervisor.watch(part, part, self._period_s)
         gc.collect()
         gc.freeze()  # a full collection in the middle of a period need not look at what is there already
+        before_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_S)
         try:
             self._keep_time(stop)
         finally:
             self.close()
+            sys.setswitchinterval(before_s)
             gc.unfreeze()
 
     def _keep_time(self, stop: threading.Event) -> None:
