@@ -14,9 +14,9 @@ from robot_rl.errors import ConfigError, RobotRLError
 from robot_rl.ros import qos
 from robot_rl.ros.namesake import namesakes, refuse_namesake
 from robot_rl.ros.parameters import config_from, config_parameters, declare
-from robot_rl.ros.text import one_line
+from robot_rl.ros.text import Watched, one_line
 
-__all__ = ["DeviceNode", "config_from", "config_parameters", "one_line", "status"]
+__all__ = ["DeviceNode", "config_from", "config_parameters", "status"]
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 HEALTH_S = 1.0
@@ -82,8 +82,9 @@ class DeviceNode(LifecycleNode):
         return []
 
     def fail(self, error: BaseException) -> None:
-        """The device is lost and this node cannot go on; from any thread, once."""
-        self._say(error)
+        """The device is lost and this node cannot go on; from any thread. What comes after the first is not told."""
+        if not self.failed:
+            self._say(error)
         self._give_up()
 
     # For whoever runs it
@@ -142,15 +143,11 @@ class DeviceNode(LifecycleNode):
         return FAILURE if self.failed else released
 
     def _step(self, act: Callable[[], None]) -> TransitionCallbackReturn:
-        try:
+        with Watched(self._say) as watched:  # rclpy would make the error state of it, and tell nobody
             act()
-        except RobotRLError as error:
-            self._say(error)
-            return FAILURE
-        except Exception as error:
-            self._say(error)  # rclpy takes it for the error state, and tells nobody
-            raise
-        return SUCCESS
+        if watched.error is None:
+            return SUCCESS
+        return FAILURE if isinstance(watched.error, RobotRLError) else TransitionCallbackReturn.ERROR
 
     def _must(self, act: Callable[[], None]) -> TransitionCallbackReturn:
         """A step back that fails is an error: the device is in no state that is known."""

@@ -15,7 +15,7 @@ from rclpy.utilities import remove_ros_args
 from robot_rl.errors import ConfigError, RobotRLError
 from robot_rl.processes import tie_to_parent
 from robot_rl.ros.node import DeviceNode
-from robot_rl.ros.text import one_line
+from robot_rl.ros.text import Watched, one_line
 
 LOOK_S = 0.1
 """Between two looks at signals, parent and node."""
@@ -27,11 +27,11 @@ class Spinner:
     """A single-threaded executor in a thread of its own. Callbacks store what came and return: work is done elsewhere.
 
     (rclpy's multi-threaded executor is the slower one in Python, and its events executor deadlocks.)
-    A RobotRLError of a callback is logged in one line; any other exception too, and ends the spinning: see `error`.
+    What a callback raises is logged in one line; unless it was raised on purpose it ends the spinning: see `error`.
     """
 
     def __init__(self, node: Node) -> None:
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self._node, self._ended = node, False
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
@@ -59,17 +59,17 @@ class Spinner:
             self._thread.join(timeout=1.0)
 
     def _spin(self) -> None:
-        while not self._ended:
-            try:
+        while not (self._ended or self.error):
+            with Watched(self._tell):
                 self._executor.spin_once()
-            except ExternalShutdownException:
-                return
-            except RobotRLError as error:
-                self._node.get_logger().error(one_line(error))
-            except Exception as error:  # noqa: BLE001 (kept for the owner, who ends in good order)
-                self._node.get_logger().fatal(one_line(error))
-                self.error = error
-                return
+
+    def _tell(self, error: Exception) -> None:
+        if isinstance(error, ExternalShutdownException):
+            self._ended = True
+            return
+        self._node.get_logger().error(one_line(error))
+        if not isinstance(error, RobotRLError):
+            self.error = error
 
 
 def run(make: Callable[[], DeviceNode]) -> int:

@@ -49,9 +49,9 @@ def test_without_autostart_it_waits_to_be_told(domain: int) -> None:
     ("breaks", "label", "calls"),
     [
         ("open", IDLE, ["open", "release"]),
-        ("open!", IDLE, ["open", "release"]),
+        ("open!", IDLE, ["open", "release", "release"]),
         ("start", OPEN, ["open", "start", "pause"]),
-        ("start!", IDLE, ["open", "start", "release"]),
+        ("start!", IDLE, ["open", "start", "pause", "release"]),
     ],
 )
 def test_what_fails_at_the_start_is_undone_logged_and_leaves_nothing_moving(
