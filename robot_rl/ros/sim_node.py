@@ -29,6 +29,7 @@ from robot_rl.ros.arm_node import joint_names
 from robot_rl.ros.arm_topics import ArmTopics
 from robot_rl.ros.ask import Answerer
 from robot_rl.ros.convert import BASE, to_stamp
+from robot_rl.ros.gripper_topics import GripperTopics
 from robot_rl.ros.node import OK, WARN, DeviceNode, config_from, config_parameters, status
 from robot_rl.ros.port import CellPort, serve_cell
 from robot_rl.ros.run import run
@@ -44,7 +45,8 @@ SLOW = 0.95
 
 
 class SimNode(DeviceNode):
-    """A scene: `arm/request`, `scene/request`, the pictures of `robot.cameras`, and where the objects are."""
+    """A task's scene: the arm and the gripper with their topics, `scene/request`, the pictures of `robot.cameras`, and
+    where the objects are."""
 
     def __init__(self, context: Context | None = None) -> None:
         own: dict[str, Any] = {"camera_hz": 30.0, "image_height": 0, "image_width": 0}  # 0: robot.image_size
@@ -52,6 +54,7 @@ class SimNode(DeviceNode):
         self._thread: CellThread | None = None
         self._feeds: list[Feed] = []
         self._arm: ArmTopics | None = None
+        self._gripper: GripperTopics | None = None
         self._port: CellPort | None = None
         self._scene: Answerer | None = None
         self._timer: Timer | None = None
@@ -74,6 +77,8 @@ class SimNode(DeviceNode):
     def start(self) -> None:
         assert self._thread and self._arm
         self._arm.publishing = True
+        if self._thread.cell.gripper:
+            self._gripper = GripperTopics(self, self._thread.cell.gripper)
         self._port = serve_cell(self, self._thread.path)
         self._scene = Answerer(self, "scene", self._answer)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -92,10 +97,10 @@ class SimNode(DeviceNode):
         if self._port and self._thread and self._thread.alive:
             with contextlib.closing(CellClient(self._thread.path)) as client:
                 RemoteAuthority(client).hold("sim node", "it was deactivated")
-        for open_part in (self._port, self._scene):
-            if open_part:
-                open_part.close()
-        self._timer = self._port = self._scene = None
+        for part in (self._port, self._scene, self._gripper):
+            if part:
+                part.close()
+        self._timer = self._port = self._scene = self._gripper = None
 
     def release(self) -> None:
         for part in (*self._feeds, self._arm):
@@ -115,6 +120,8 @@ class SimNode(DeviceNode):
         if port := self._port:
             counts = {"clients": port.clients, "unreadable": port.unreadable, **port.counts}
             found.append(status("requests", OK, f"{port.clients} clients", **counts))
+        if self._gripper:
+            found.append(self._gripper.health())
         return found + [self._feed_health(feed) for feed in self._feeds]
 
     def _loop_health(self, cell: SimCell) -> DiagnosticStatus:

@@ -58,9 +58,8 @@ class Tracker:
         """Where a placed body is. Waits for the first pose; raises StaleError when there is none, or none lately."""
         with self._news:
             since_s = self._since_s.get(name, float("inf"))
-            fresh = self._news.wait_for(
-                lambda: self._stamp_s(name) >= since_s, WAIT_S if name in self._since_s else 0.0
-            )
+            wait_s = WAIT_S if name in self._since_s else 0.0
+            fresh = self._news.wait_for(lambda: self._stamp_s(name) >= since_s, wait_s)
             age_s = time.monotonic() - self._stamp_s(name)
             if not (fresh and age_s <= MAX_AGE_S):
                 raise StaleError(

@@ -11,8 +11,9 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import String
+from std_msgs.msg import Bool, String
 
 from controllers.records import PoseCommand
 from robot_rl.cell.remote import RemoteArm, RemoteAuthority
@@ -58,6 +59,8 @@ class Desk:
             (PoseStamped, "current_pose", qos.STATE),
             (JointState, "joint_states", qos.STATE),
             (String, "arm/state", qos.LATCHED),
+            (JointState, "gripper/joint_states", qos.STATE),
+            (Bool, "gripper/closing", qos.LATCHED),
             (DiagnosticArray, "diagnostics", qos.STATE),
         ):
             self.heard[topic] = []
@@ -68,6 +71,11 @@ class Desk:
         since_ns = self.node.get_clock().now().nanoseconds
         assert until(lambda: self.heard[topic] and stamp_ns(self.heard[topic][-1]) > since_ns), f"nothing on {topic}"
         return self.heard[topic][-1]
+
+    def diagnostics(self) -> dict[str, dict[str, str]]:
+        """The next ones: values by the name of the part."""
+        message = self.next("diagnostics")
+        return {part.name: {value.key: value.value for value in part.values} for part in message.status}
 
     def reset(self, seed: object) -> dict[str, Any]:
         return self.scene.ask({"reset": {"seed": seed}})
@@ -139,13 +147,29 @@ def test_an_arm_is_driven_over_topics_and_a_reset_waits_until_it_holds(desk: Des
     arm.close()
 
 
-def test_diagnostics_tell_rates_and_what_was_missed(desk: Desk) -> None:
-    def parts() -> dict[str, dict[str, str]]:
-        message = desk.next("diagnostics")
-        return {part.name: {value.key: value.value for value in part.values} for part in message.status}
+def test_the_gripper_obeys_one_publisher_and_none_of_two(desk: Desk) -> None:
+    def command(publisher: Publisher, closing: bool) -> None:
+        assert until(lambda: publisher.get_subscription_count() > 0)
+        publisher.publish(Bool(data=closing))
 
-    assert until(lambda: "/sim_node: camera side" in parts())
-    found = parts()
+    def told() -> bool:
+        return bool(desk.heard["gripper/closing"][-1].data)
+
+    one = desk.node.create_publisher(Bool, "gripper/command", qos.COMMAND)
+    assert until(lambda: desk.heard["gripper/closing"]) and not told()
+    assert desk.next("gripper/joint_states").position[0] > 0.07
+    command(one, True)
+    assert until(told)
+    assert until(lambda: desk.next("gripper/joint_states").position[0] < 0.07)
+    other = desk.node.create_publisher(Bool, "gripper/command", qos.COMMAND)
+    command(other, False)
+    assert until(lambda: desk.diagnostics()["/sim_node: gripper"].get("refused") == "1")
+    assert told()
+
+
+def test_diagnostics_tell_rates_and_what_was_missed(desk: Desk) -> None:
+    assert until(lambda: "/sim_node: camera side" in desk.diagnostics())
+    found = desk.diagnostics()
     assert float(found["/sim_node: loop"]["rate_hz"]) > 0 and "overruns" in found["/sim_node: loop"]
     assert float(found["/sim_node: camera side"]["rate_hz"]) > 0 and "missed" in found["/sim_node: camera side"]
 

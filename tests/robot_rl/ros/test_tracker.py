@@ -77,6 +77,9 @@ def test_a_pose_that_is_too_old_is_refused_with_its_age(domain: int, monkeypatch
 
 
 def test_an_object_that_nobody_placed_is_not_waited_for(domain: int) -> None:
-    with graph(domain) as context, spun(node := Node("eyes", context=context)):
-        with pytest.raises(StaleError, match="'ball'"):
-            Tracker(node).body("ball")
+    with (
+        graph(domain) as context,
+        spun(node := Node("eyes", context=context)),
+        pytest.raises(StaleError, match="'ball'"),
+    ):
+        Tracker(node).body("ball")
