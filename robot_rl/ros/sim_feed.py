@@ -13,7 +13,7 @@ from robot_rl.errors import HardwareError, RobotRLError, StaleError
 from robot_rl.ros import qos
 from robot_rl.ros.convert import image_message, to_stamp
 
-FIRST_S = 20.0
+FIRST_S = 10.0
 """Longest wait for the first picture: the first one also builds shaders."""
 
 
