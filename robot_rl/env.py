@@ -5,7 +5,7 @@ Action: a motion of the tool in its own frame, in [-1, 1]; with a gripper the la
 below -1/3 close, above 1/3 open, else stay.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -85,11 +85,13 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         max_steps: int,
         viewer: Camera | None = None,
         simulated: bool = False,
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
-        """`cameras` enter the observation; `viewer` is only what `render` shows."""
+        """`cameras` enter the observation; `viewer` is only what `render` shows; `on_close` is called at the end of
+        each `close`."""
         self.scene, self.clock, self.pilot = scene, clock, pilot
         self.arm, self.gripper = arm, gripper
-        self._cameras, self._viewer = tuple(cameras), viewer
+        self._cameras, self._viewer, self._on_close = tuple(cameras), viewer, on_close
         self._sights = tuple(Sight(camera, clock, still_lifes=simulated) for camera in self._cameras)
         self._source = Source.POLICY
         self._period_s, self._max_steps = 1.0 / policy_hz, max_steps
@@ -206,10 +208,13 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
 
     def close(self) -> None:
         """Stop the arm, give the lease back and release every device."""
-        self.pilot.close()
-        for device in (self.arm, self.gripper, self._viewer, *self._cameras):
-            if device is not None:
-                device.close()
+        try:
+            self.pilot.close()
+            for device in (self.arm, self.gripper, self._viewer, *self._cameras):
+                if device is not None:
+                    device.close()
+        finally:
+            self._on_close()
 
     # Frames
 

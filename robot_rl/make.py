@@ -1,28 +1,28 @@
 """From a config to a running environment: the place where parts are chosen and joined."""
 
-import mujoco
+import importlib
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
-from controllers.build import build_loop
-from controllers.kinematics import ArmModel
-from controllers.limits import WorkspaceBox
-from controllers.models import arm_limits, arm_spec, home_q
-from controllers.pose import Array, Pose, frozen
+from controllers.pose import Array, Pose
 from robot_rl.config import Config
+from robot_rl.devices import Devices
 from robot_rl.drivers.sim import SimArm, SimCamera, SimGripper
 from robot_rl.drivers.sim_window import SimWindow
 from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.env import RobotEnv, layout
 from robot_rl.errors import ConfigError
-from robot_rl.loop_settings import loop_settings
 from robot_rl.operator import Pilot
+from robot_rl.sim_parts import build_parts, lay_out
 from robot_rl.specs import Layout
+from robot_rl.suggest import nearest
 from robot_rl.tasks import make_task
 from robot_rl.tasks.base import Task
 from robot_rl.tasks.gymnasium_task import GymnasiumEnv
 
-STEP_MARGIN = 1.2
-"""The gate's step clip against the policy's largest step: room for the return of undriven axes."""
+ACTOR = "actor"
+"""Name of the environment towards the authority"""
 
 
 class SimScene:
@@ -33,14 +33,7 @@ class SimScene:
 
     def reset(self, rng: np.random.Generator) -> Pose:
         self.world.reset(self._q_home, self.task.opening_m)
-        start = self.task.reset(self.world, rng)
-        low, high = self.task.workspace.low_m, self.task.workspace.high_m
-        if not ((start.position_m >= low) & (start.position_m <= high)).all():
-            raise ConfigError(
-                f"task {self.task.name} starts at {np.round(start.position_m, 3).tolist()} m, outside its workspace "
-                f"{low} .. {high} m; lower its ranges in task.params"
-            )
-        return start
+        return lay_out(self.task, self.world, rng)
 
 
 def task_layout(config: Config) -> Layout:
@@ -53,58 +46,64 @@ def task_layout(config: Config) -> Layout:
 
 
 def make_env(config: Config, task: Task | None = None, viewer: bool = False) -> RobotEnv:
-    """The environment of a config; `task` overrides the one it names; `viewer` adds a picture for `render`.
+    """The environment of a config; `task` overrides the one it names; `viewer` adds a picture for `render`, in
+    simulation.
 
-    Raises ConfigError for a request that cannot be built.
+    Raises ConfigError for a request that cannot be built, HardwareError for devices that do not open.
     """
-    task = task or make_task(config.task)
-    robot = config.robot
-    try:
-        spec = arm_spec(robot.model)
-        own = ArmModel(spec.compile(), len(arm_limits(robot.model).q_min_rad))
-        q_home = own.solve(task.home, home_q(robot.model))
-    except ValueError as error:
-        raise ConfigError(f"robot.model={robot.model}: {error}") from error
-    limits, box = arm_limits(robot.model), WorkspaceBox(frozen(task.workspace.low_m), frozen(task.workspace.high_m))
-    _require_torque_motors(own.model, own.joints, robot.model)
-    step_m, step_rad = task.action.step_m * STEP_MARGIN, task.action.step_rad * STEP_MARGIN
-    bounds = loop_settings(config.safety, config.task, robot.control_hz, box, step_m, step_rad)
-    try:
-        loop = build_loop(own, limits, bounds, q_home)
-    except ValueError as error:
-        raise ConfigError(f"robot.model={robot.model}, task {task.name}: {error}") from error
-    task.build(spec)
-    spec.visual.global_.offwidth = spec.visual.global_.offheight = max(640, robot.image_size)
-    try:
-        model = spec.compile()
-    except ValueError as error:
-        cause = " ".join(str(error).split())
-        raise ConfigError(f"task {task.name} cannot be built as configured: {cause}; check task.params") from error
-    world = SimWorld(model, loop, limits, box, robot.control_hz, robot.realtime)
-    world.reset(q_home, task.opening_m)
-    if not config.headless:
-        SimWindow(world)
-    cameras = [SimCamera(world, name, robot.image_size, robot.image_size) for name in robot.cameras]
+    devices = open_devices(config, task or make_task(config.task), viewer)
     return RobotEnv(
-        SimArm(world, own.joints),
-        SimGripper(world) if task.action.gripper else None,
-        cameras,
-        world,
-        Pilot(world.guard.authority, world, "actor", simulated=True),
-        SimScene(task, world, q_home),
-        robot.policy_hz,
+        devices.arm,
+        devices.gripper,
+        devices.cameras,
+        devices.clock,
+        Pilot(devices.port, devices.clock, ACTOR, simulated=devices.simulated),
+        devices.scene,
+        config.robot.policy_hz,
         config.task.max_steps,
-        SimCamera(world, "side", 240, 320) if viewer else None,
-        simulated=True,
+        devices.viewer,
+        devices.simulated,
+        devices.close,
     )
 
 
-def _require_torque_motors(model: mujoco.MjModel, joints: int, name: str) -> None:
-    """The arm loop commands torques: another kind of actuator would take them for something else."""
-    for i in range(joints):
-        plain = model.actuator_biastype[i] == mujoco.mjtBias.mjBIAS_NONE if i < model.nu else False
-        if not plain or model.actuator_trnid[i, 0] != i:
-            raise ConfigError(
-                f"robot.model={name}: actuator {i} is not a torque motor of joint {i}; the first {joints} actuators "
-                "must be <motor> elements of the arm's joints, in order"
-            )
+def open_devices(config: Config, task: Task, viewer: bool = False) -> Devices:
+    """Open the devices of a task by `robot.driver`. Raises as `make_env`."""
+    driver = config.robot.driver
+    if driver not in DRIVERS:
+        raise ConfigError(f"robot.driver={driver!r} is not known{nearest(driver, DRIVERS)}")
+    return DRIVERS[driver](config, task, viewer)
+
+
+def _sim(config: Config, task: Task, viewer: bool) -> Devices:
+    robot, parts = config.robot, build_parts(config, task)
+    world = SimWorld(parts.physics, parts.loop, robot.control_hz, robot.realtime)
+    world.reset(parts.q_home_rad, task.opening_m)
+    if not config.headless:
+        SimWindow(world)
+    return Devices(
+        SimArm(world, parts.arm.joints),
+        SimGripper(world) if task.action.gripper else None,
+        tuple(SimCamera(world, name, robot.image_size, robot.image_size) for name in robot.cameras),
+        world,
+        world.guard.authority,
+        SimScene(task, world, parts.q_home_rad),
+        simulated=True,
+        viewer=SimCamera(world, "side", 240, 320) if viewer else None,
+    )
+
+
+def _ros(config: Config, task: Task, viewer: bool) -> Devices:
+    """By name: ROS 2 need not be installed where nobody asks for it."""
+    try:
+        module = importlib.import_module("robot_rl.ros.devices")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"robot.driver=ros needs ROS 2 ({error}); source its setup file, or install robot_rl[ros]"
+        ) from error
+    devices: Devices = module.open_devices(config, task)
+    return devices
+
+
+DRIVERS: Mapping[str, Callable[[Config, Task, bool], Devices]] = {"sim": _sim, "ros": _ros}
+"""`robot.driver` by name"""

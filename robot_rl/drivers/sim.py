@@ -1,10 +1,12 @@
 """The simulated arm, gripper and camera: views of one `SimWorld` behind the hardware protocols."""
 
+from typing import Any, Protocol
+
 import mujoco
 import numpy as np
 
 from controllers.models import LEAN_RENDER_OFF
-from controllers.pose import Array, Pose, frozen, quat_conj, quat_rotate
+from controllers.pose import frozen
 from controllers.records import ArmState, PoseCommand, Verdict
 from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.errors import ConfigError, FaultError, HardwareError
@@ -17,8 +19,6 @@ class SimArm:
     def __init__(self, world: SimWorld, joints: int) -> None:
         self._world, self._joints = world, joints
         self._site = world.model.site("tcp").id
-        self._wrist = world.model.site("wrist_ft").id
-        self._hand = world.model.body("hand").id
         self._twist = np.zeros(6)
         self._closed = False
 
@@ -33,19 +33,17 @@ class SimArm:
         data = world.data
         if not (np.isfinite(data.qpos[:n]).all() and np.isfinite(data.qvel[:n]).all()):
             raise FaultError(f"joint reading {data.qpos[:n]} is not finite: where the arm is, is not known; see to it")
-        quat = np.zeros(4)
-        mujoco.mju_mat2Quat(quat, data.site_xmat[self._site])
         mujoco.mj_objectVelocity(world.model, data, mujoco.mjtObj.mjOBJ_SITE, self._site, self._twist, flg_local=0)
-        force_n, torque_nm = self._contact(quat)
+        wrench = world.physics.wrench()
         return ArmState(
             world.now_s(),
             frozen(data.qpos[:n]),
             frozen(data.qvel[:n]),
-            Pose(frozen(data.site_xpos[self._site]), frozen(quat)),
+            world.physics.tool(),
             frozen(self._twist[3:]),
             frozen(self._twist[:3]),
-            frozen(force_n),
-            frozen(torque_nm),
+            frozen(wrench[:3]),
+            frozen(wrench[3:]),
         )
 
     def command(self, command: PoseCommand) -> Verdict:
@@ -60,19 +58,18 @@ class SimArm:
             self.stop()
         self._closed = True
 
-    def _contact(self, quat_wxyz: Array) -> tuple[Array, Array]:
-        """Force and torque (3,) of contacts on the tool about the tool point, tool frame.
 
-        What a wrist sensor gives after the weight of the hand is taken off; inertial forces stay in.
-        """
-        world, data = self._world, self._world.data
-        to_tool = quat_conj(quat_wxyz)
-        weight = quat_rotate(to_tool, world.model.body_subtreemass[self._hand] * world.model.opt.gravity)
-        to_mass = quat_rotate(to_tool, data.subtree_com[self._hand] - data.site_xpos[self._wrist])
-        to_tcp = quat_rotate(to_tool, data.site_xpos[self._site] - data.site_xpos[self._wrist])
-        # MuJoCo's sensors give what the arm exerts on the hand; the contact is what balances it beside the weight.
-        force = -world.wrist[:3] - weight
-        return force, -world.wrist[3:] - np.cross(to_mass, weight) - np.cross(to_tcp, force)
+class Stage(Protocol):
+    """Where a gripper stands."""
+
+    @property
+    def data(self) -> Any:
+        """`mujoco.MjData`"""
+        ...
+
+    def now_s(self) -> float:
+        """The clock of its readings"""
+        ...
 
 
 class SimGripper:
@@ -80,7 +77,7 @@ class SimGripper:
 
     OPEN_M = 0.08
 
-    def __init__(self, world: SimWorld) -> None:
+    def __init__(self, world: Stage) -> None:
         self._world = world
         self._closed = False
 
