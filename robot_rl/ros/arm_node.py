@@ -8,6 +8,7 @@ an error, and nobody starts it anew but a person.
 import contextlib
 import dataclasses
 import json
+import math
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,6 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
 from rclpy.context import Context
@@ -23,6 +23,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from controllers.models import arm_limits, arm_spec
+from controllers.records import ArmState
 from robot_rl.cell.client import CellClient
 from robot_rl.cell.remote import RemoteAuthority
 from robot_rl.cell.spawn import spawn
@@ -65,11 +66,12 @@ class ArmNode(DeviceNode):
 
     def open(self) -> None:
         config = config_from(self)
+        names = joint_names(config.robot.model)
         self._folder = Path(tempfile.mkdtemp(prefix="robot_rl_"))
         path = self._folder / "arm"
         extra = [str(part) for part in self.get_parameter("cell").value]
         self._child = spawn([f"socket={path}", *cell_settings(config), *extra])
-        self._watcher = Watcher(self, path, self._child, joint_names(config.robot.model))
+        self._watcher = Watcher(self, path, self._child, names)
 
     def start(self) -> None:
         assert self._folder and self._watcher
@@ -100,9 +102,7 @@ class ArmNode(DeviceNode):
                 shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    def publish(self, client: CellClient, names: list[str]) -> None:
-        """The arm's present state. Raises HardwareError when there is none."""
-        state = client.read()
+    def publish(self, state: ArmState, names: list[str]) -> None:
         messages = arm_messages(state, names, to_stamp(self.get_clock(), state.stamp_s))
         for publisher, message in zip((self._joints, self._pose, self._twist, self._wrench), messages, strict=True):
             publisher.publish(message)
@@ -130,7 +130,7 @@ class Watcher:
         self._client = CellClient(path)
         self._ended = threading.Event()
         self._view: View | None = None
-        self._told_s = -np.inf
+        self._told_s = self._stamp_s = -math.inf
         self._missed, self._reason, self._states = 0, "", 0
         self._thread = threading.Thread(target=self._watch, name="watch the arm", daemon=True)
         self._thread.start()
@@ -167,12 +167,18 @@ class Watcher:
             if period % round(STATE_HZ / VIEW_HZ) == 0:
                 self._tell_view()
             if self.publishing:
-                self._node.publish(self._client, self._names)
-                self._states += 1
+                self._tell_state()
             self._reason = ""
         except (HardwareError, StaleError) as error:
             self._missed += 1
             self._reason = str(error)
+
+    def _tell_state(self) -> None:
+        state = self._client.read()
+        if state.stamp_s > self._stamp_s:  # each reading once
+            self._stamp_s = state.stamp_s
+            self._states += 1
+            self._node.publish(state, self._names)
 
     def _tell_view(self) -> None:
         view, fault = RemoteAuthority(self._client).view(), self._client.fault()

@@ -23,6 +23,8 @@ from robot_rl.ros.ask import TIMEOUT_S, Answerer, Asker
 NAME = "arm"
 SILENT_S = 3.0
 """A client that is not heard for so long loses its connection, and with it its lease."""
+CELL_S = 0.25
+"""Longest wait for the arm's process, which answers within a period"""
 BYE = "bye"
 """Key of a request that hangs up"""
 SYSTEM = Clock(clock_type=ClockType.SYSTEM_TIME)
@@ -102,32 +104,38 @@ class CellPort:
             return {}
         sent_ns = body.pop("sent_ns", None)
         request = _parsed(body, pb.Request())
-        self._check_age(request, sent_ns)
-        line = self._lines.setdefault(client, _Line(CellClient(self._path), 0.0))
+        late = self._late(request, sent_ns)
+        line = self._lines.setdefault(client, _Line(CellClient(self._path, CELL_S), 0.0))
         line.heard_s = time.monotonic()
         self.counts["requests"] += 1
-        reply = line.end.ask(request)
-        reply.id = int(body.get("id", 0))
+        number = request.id
+        reply = line.end.ask(pb.Request(view=pb.Nothing()) if late else request)
+        if late:
+            reply.answer.refused = late
+        reply.id = number
         found: dict[str, Any] = json_format.MessageToDict(reply)
         if reply.HasField("state"):
             age_s = time.monotonic() - reply.state.stamp_s
             found["stamp_ns"] = SYSTEM.now().nanoseconds - round(age_s * 1e9)
         return found
 
-    def _check_age(self, request: pb.Request, sent_ns: object) -> None:
-        """Time under way counts: a command's validity began when it was sent."""
+    def _late(self, request: pb.Request, sent_ns: object) -> str:
+        """Why it is not passed on; empty when it is. A command is, and the gate refuses it when its validity, which
+        began when it was sent, is over."""
         verb = request.WhichOneof("verb")
-        if verb in ANY_AGE:
-            return
-        age_s = (SYSTEM.now().nanoseconds - sent_ns) * 1e-9 if isinstance(sent_ns, int) else float("nan")
-        if not -STALE_S <= age_s <= STALE_S:
-            self.counts["late"] += 1
-            raise StaleError(
-                f"{verb} was sent {age_s:.3f} s ago by its sender's clock (at most {STALE_S} s); look again, then ask "
-                "again, or synchronise the machines' clocks"
-            )
-        if verb == "command":
+        age_s = (SYSTEM.now().nanoseconds - sent_ns) * 1e-9 if isinstance(sent_ns, int) else float("inf")
+        if verb == "command" and age_s >= -STALE_S:
             request.command.valid_for_s -= max(0.0, age_s)
+            return ""
+        if verb in ANY_AGE or -STALE_S <= age_s <= STALE_S:
+            return ""
+        self.counts["late"] += 1
+        if verb == "command":
+            raise StaleError(f"a command was sent in {-age_s:.3f} s by its sender's clock; synchronise the clocks")
+        return (
+            f"stale: {verb} was sent {age_s:.3f} s ago by its sender's clock (at most {STALE_S} s); "
+            "look again, then ask again, or synchronise the clocks"
+        )
 
     def _sweep(self) -> None:
         now_s = time.monotonic()
