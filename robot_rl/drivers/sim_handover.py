@@ -37,7 +37,7 @@ class Handover:
             raise StaleError(f"the simulated cell did nothing for {self._wait_s} s; see whether it runs") from None
 
     def work(self) -> None:
-        """Do what waits now. A RobotRLError is for its sender; any other error is a mistake and raised here too."""
+        """Do what waits now. A RobotRLError is for its sender; any other error is a mistake and raised here."""
         for _ in range(self._jobs.qsize()):
             job, future = self._jobs.get_nowait()
             if future.set_running_or_notify_cancel():
@@ -58,6 +58,6 @@ def _carry_out(job: Callable[[], Any], future: "Future[Any]") -> None:
         future.set_result(job())
     except RobotRLError as error:
         future.set_exception(error)
-    except Exception as error:
-        future.set_exception(error)
-        raise
+    finally:
+        if not future.done():
+            future.set_exception(HardwareError("a mistake in what was asked ends the simulated cell; see its log"))

@@ -51,22 +51,23 @@ class Feed:
             self._node.destroy_publisher(publisher)
 
     def _run(self) -> None:
+        why: RobotRLError | None = HardwareError(f"camera {self.name} has ended by an error of its own; see the log")
         try:
             self._camera.read()
             self._first.set()
             self._keep_time()
+            why = None
         except RobotRLError as error:
-            self._end_by(error)
-        except Exception as error:
-            self._end_by(error)
-            raise
+            why = error
         finally:
+            if why:
+                self._end_by(why)
             self._camera.close()
 
-    def _end_by(self, error: BaseException) -> None:
+    def _end_by(self, why: RobotRLError) -> None:
         if self._first.is_set():
-            self._lost(error)
-        self._failure = str(error)
+            self._lost(why)
+        self._failure = str(why)
         self._first.set()
 
     def _keep_time(self) -> None:

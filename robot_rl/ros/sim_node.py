@@ -196,13 +196,15 @@ class CellThread:
             raise HardwareError(f"the simulated cell did not end within {END_S} s; end this process")
 
     def _run(self) -> None:
+        why: RobotRLError | None = HardwareError("the simulated cell has ended by an error of its own; see the log")
         try:
             self.cell.run(self._stop)
+            why = None
         except RobotRLError as error:
-            self._lost(error)
-        except Exception as error:
-            self._lost(error)
-            raise
+            why = error
+        finally:
+            if why:
+                self._lost(why)
 
 
 class Meter:

@@ -177,7 +177,7 @@ def test_a_mistake_in_a_job_is_told_to_its_sender_and_to_the_cell() -> None:
     handover, told = Handover(), []
 
     def sender() -> None:
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(HardwareError, match="mistake"):
             handover.do(lambda: 1 / 0)
         told.append(True)
 
