@@ -1,6 +1,7 @@
 """The verb `up`: what a launch file starts, where ROS's launch is not installed."""
 
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from robot_rl.jobs.folder import Outcome
 from robot_rl.suggest import nearest
 
 USAGE = "robot-rl up sim|robot|learner [--show-args] [KEY:=VALUE ...]"
+TAKE_S = 1.0
+"""How long the first line waits that nobody takes"""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -73,6 +76,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.why = ""
+        self._left_out = 0
 
     def asked(self) -> bool:
         return bool(self.why)
@@ -82,10 +86,19 @@ class Stop:
         self.why = self.why or signal.Signals(number).name
 
     def say(self, line: str) -> None:
-        """A line on standard output. Where it can no longer be written the arm is not left alone: everything ends."""
+        """A line on standard output, or not, where nobody takes it: a full pipe must not hold up a stop.
+
+        Where it can no longer be written at all the arm is not left alone: everything ends.
+        """
+        missed = f"({self._left_out} lines are left out: nobody took them)\n" if self._left_out else ""
+        text = f"{missed}{line}\n".encode(errors="replace")
         try:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+            for start in range(0, len(text), select.PIPE_BUF):  # as much as a pipe takes that takes anything
+                if not select.select([], [sys.stdout], [], 0.0 if self._left_out else TAKE_S)[1]:
+                    self._left_out += 1
+                    return
+                os.write(sys.stdout.fileno(), text[start : start + select.PIPE_BUF])
+            self._left_out = 0
         except OSError as error:
             self.why = self.why or f"standard output: {error.strerror}"
 

@@ -45,7 +45,9 @@ def part(name: str, manner: str, folder: Path) -> int:
     tie_to_parent()
     note(folder, f"{name} pid {os.getpid()}")
     while not stop.wait(0.05):
-        pass
+        if manner == "chatty":
+            sys.stdout.write("all is well\n" * 1000)
+            sys.stdout.flush()
     if manner == "slow":
         time.sleep(0.5)
     note(folder, f"{name} ended")

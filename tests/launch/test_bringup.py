@@ -1,9 +1,12 @@
 """What is started, and with which settings."""
 
+import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -153,6 +156,17 @@ def test_the_learner_is_a_command_that_its_verb_understands() -> None:
 
 def test_the_files_are_found_beside_the_source() -> None:
     assert config_folder() == CONFIG
+
+
+def test_package_xml_names_every_package_of_ros_that_is_imported() -> None:
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "robot_rl").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    modules = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    modules |= {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    of_ros = re.compile(r"rclpy|launch|launch_ros|\w+_(msgs|srvs|interfaces)")
+    imported = {top for top in (module.split(".")[0] for module in modules) if of_ros.fullmatch(top)}
+    named = {str(depend.text) for depend in ElementTree.parse(ROOT / "package.xml").iter("exec_depend")}
+    assert {"launch", "launch_ros"} <= imported <= named
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """`robot-rl up` with processes in place of nodes."""
 
+import fcntl
 import os
 import re
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +37,11 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def waiting(pipe: int) -> int:
+    """Bytes in it"""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"))[0]
 
 
 class Up:
@@ -183,6 +192,21 @@ def test_everything_ends_when_nobody_reads_the_output_any_more(crew: Up) -> None
     os.close(reader)  # the next line is the camera's
     assert crew.end() == 1
     assert "arm ended" in crew.noted()
+
+
+def test_a_stop_does_not_wait_for_whoever_should_read_the_output(crew: Up) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as file:
+        crew.start("arm=chatty", output=file)
+    crew.ready(1)
+    capacity = fcntl.fcntl(reader, fcntl.F_GETPIPE_SZ)
+    until(lambda: waiting(reader) > capacity - 2 * select.PIPE_BUF)  # its last page is begun, and full by that
+    crew.process.send_signal(signal.SIGINT)
+    until(lambda: not alive(crew.pids()[0]))
+    with os.fdopen(reader, "rb") as output:
+        said = output.read()  # the verb's own last word waits for this
+    assert crew.end() == 0
+    assert said.startswith(b"[arm] started") and b"[arm] all is well" in said
 
 
 def test_words_are_read_with_and_without_the_colon_of_ros() -> None:
