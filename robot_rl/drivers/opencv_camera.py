@@ -97,6 +97,8 @@ class _Capture:
         there, image = self._capture.read()
         if not there:
             raise HardwareError(f"{self._what} gives no more frames")
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise HardwareError(f"{self._what} gives {image.dtype} {image.shape}; uint8 (H, W, 3) is understood")
         if not self._live and not self._address:
             self._clock.sleep_until(self._next_s)
             self._next_s = max(self._next_s, self._clock.now_s() - self.period_s) + self.period_s
@@ -123,6 +125,8 @@ class _Capture:
 
     @property
     def _what(self) -> str:
+        if self._address:  # without the password that may be in it
+            return f"video source {self._address._replace(netloc=self._address.netloc.rpartition('@')[2]).geturl()}"
         return f"camera {self._source}" if self._live else f"video source {self._source}"
 
     def _advice(self) -> str:

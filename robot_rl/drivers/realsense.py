@@ -3,6 +3,7 @@
 A start without a camera blocks the whole interpreter for 15 s (librealsense 2.59): `can_resolve` is asked first.
 """
 
+import logging
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,9 @@ from robot_rl.drivers.lens import Lens
 from robot_rl.drivers.stream import Shot, StreamCamera
 from robot_rl.errors import ConfigError, HardwareError
 from robot_rl.hardware import Frame
+
+ADVICE = "check cable, port and udev rules (docs/hardware-cameras.md)"
+_log = logging.getLogger(__name__)
 
 
 class RealSense(StreamCamera):
@@ -135,14 +139,14 @@ class _Pipeline:
         return self._recording.is_file() if self._recording else self.serial in _serials(self._rs)
 
     def reset(self) -> None:
-        if self._recording:
-            raise HardwareError(f"{self._what} cannot be reset")
-        for device in _context(self._rs).query_devices():
+        for device in [] if self._recording else _devices(self._rs):
             if _info(self._rs, device, "serial_number") == self.serial:
-                self.stop()
-                device.hardware_reset()
+                try:
+                    device.hardware_reset()
+                except RuntimeError as error:
+                    raise HardwareError(f"{self._what} cannot be reset: {error}") from error
                 return
-        raise HardwareError(f"{self._what} is not connected; found: {_listed(_serials(self._rs))}")
+        raise HardwareError(f"{self._what} is not there to be reset; found: {_listed(_serials(self._rs))}")
 
     @property
     def _what(self) -> str:
@@ -170,10 +174,7 @@ class _Pipeline:
         if not self._wanted and len(found) > 1:
             raise HardwareError(f"{len(found)} RealSense cameras: {_listed(found)}; say by its serial which one")
         if not found or (self._wanted and self._wanted not in found):
-            raise HardwareError(
-                f"no RealSense camera {self._wanted or 'at all'}; found: {_listed(found)}; "
-                "check cable and udev rules (docs/hardware-cameras.md)"
-            )
+            raise HardwareError(f"no RealSense camera {self._wanted or 'at all'}; found: {_listed(found)}; {ADVICE}")
         self.serial = self._wanted or found[0]
         config.enable_device(self.serial)
         config.enable_stream(rs.stream.color, *self._size, rs.format.rgb8, round(self._rate_hz))
@@ -209,6 +210,10 @@ class _Pipeline:
         self.serial = _info(rs, device, "serial_number")
         names = ("name", "serial_number", "firmware_version", "usb_type_descriptor")
         self.facts = {name: _info(rs, device, name) for name in names}
+        if self.facts["usb_type_descriptor"].startswith("2"):
+            _log.warning(
+                "%s is connected by USB 2: few sizes and rates, and a long way to frames; %s", self._what, ADVICE
+            )
 
 
 def _lens(values: Any) -> Lens:
@@ -228,8 +233,18 @@ def _context(rs: Any) -> Any:
     return rs.context()
 
 
+def _devices(rs: Any) -> list[Any]:
+    found, listed = [], _context(rs).query_devices()
+    for index in range(len(listed)):
+        try:
+            found.append(listed[index])
+        except RuntimeError as error:
+            _log.warning("a RealSense is connected but cannot be opened: %s; %s", error, ADVICE)
+    return found
+
+
 def _serials(rs: Any) -> list[str]:
-    return sorted({_info(rs, device, "serial_number") for device in _context(rs).query_devices()} - {""})
+    return sorted({_info(rs, device, "serial_number") for device in _devices(rs)} - {""})
 
 
 def _info(rs: Any, device: Any, name: str) -> str:

@@ -72,7 +72,7 @@ class Health:
     lost: int
     """Frames that the device numbered and nobody got."""
     rate_hz: float
-    """Of the last second's frames; 0 before the second one."""
+    """Of the last second's frames; 0 before the second one, and while the newest is stale."""
     age_s: float
     troubles: Counts
     failure: str
@@ -136,7 +136,7 @@ class Stream:
     def failure(self) -> str:
         """Why no frame will ever come again; empty while one may."""
         busy_s = self._clock.now_s() - self._since_s
-        if not self._failure and self._step is not Step.READ and busy_s > STUCK_S:
+        if not self._failure and busy_s > STUCK_S:
             return f"camera {self._name}: to {self._step.value} has not returned for {busy_s:.0f} s; end this process"
         return self._failure
 
@@ -146,7 +146,7 @@ class Stream:
         stamps_s = tuple(self._stamps_s)
         span_s = stamps_s[-1] - stamps_s[0] if len(stamps_s) > 1 else 0.0
         age_s = self._clock.now_s() - stamps_s[-1] if stamps_s else float("inf")
-        rate_hz = (len(stamps_s) - 1) / span_s if span_s > 0 else 0.0
+        rate_hz = (len(stamps_s) - 1) / span_s if span_s > 0 and age_s <= self.stale_s else 0.0
         return Health(self._frames, self._lost, rate_hz, age_s, self._ladder.counts, self.failure)
 
     def close(self) -> None:
@@ -179,6 +179,7 @@ class Stream:
                     self._device.start()
                 case Step.RESET:
                     self._say(step)
+                    self._stop()  # a reset while streaming can keep a later stop from returning
                     self._device.reset()
                 case Step.WAIT:
                     self._closing.wait(POLL_S)
@@ -188,9 +189,9 @@ class Stream:
                         f"{self._ladder.counts.resets} resets; {self._reason or 'it gives no frames'}; check its cable "
                         "and power, then open it anew"
                     )
-                    _log.error(self._failure)
         except HardwareError as error:
-            self._reason = self._reason if step is Step.RESET else str(error)
+            if step is Step.RESTART or not self._reason:  # what keeps it from starting says most
+                self._reason = str(error)
             if step is Step.READ:
                 self._closing.wait(self._device.period_s)  # a device that refuses at once is not asked in a busy loop
             else:

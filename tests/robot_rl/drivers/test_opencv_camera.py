@@ -147,3 +147,59 @@ def test_without_opencv_the_error_names_what_to_install(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(ConfigError, match="pip install"):
         OpenCvCamera("front", 0)
+
+
+class Obstinate:
+    """A USB camera that takes every wish and fulfils none but that for its size."""
+
+    def __init__(self, *_: object) -> None:
+        self.values = {cv2.CAP_PROP_FPS: 15.0, cv2.CAP_PROP_FOURCC: float(cv2.VideoWriter.fourcc(*"YUYV"))}
+        self.asked: list[int] = []
+        self.image = picture(1)[..., ::-1]
+
+    def isOpened(self) -> bool:
+        return True
+
+    def set(self, prop: int, value: float) -> bool:
+        self.asked.append(prop)
+        self.values.setdefault(prop, value)
+        return True
+
+    def get(self, prop: int) -> float:
+        return self.values.get(prop, 0.0)
+
+    def getBackendName(self) -> str:
+        return "V4L2"
+
+    def read(self) -> tuple[bool, np.ndarray]:
+        return True, self.image
+
+    def release(self) -> None:
+        self.image = np.zeros(0)
+
+
+def test_a_usb_camera_is_asked_for_its_format_first_and_what_it_ignores_is_said(monkeypatch, caplog) -> None:
+    captures: list[Obstinate] = []
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: captures.append(Obstinate()) or captures[-1])
+    camera = OpenCvCamera("front", "/dev/null", width=WIDTH, height=HEIGHT, rate_hz=30.0, fourcc="MJPG")
+    assert np.array_equal(camera.read().image, picture(1))
+    camera.close()
+    assert captures[0].asked[0] == cv2.CAP_PROP_FOURCC
+    assert camera.ignored == ["fourcc MJPG was asked for, it is YUYV", "rate_hz 30.0 was asked for, it is 15.0"]
+    assert "rate_hz 30.0 was asked for" in caplog.text and camera.facts["backend"] == "V4L2"
+
+
+@pytest.mark.parametrize("image", [np.zeros((4, 6), np.uint8), np.zeros((4, 6, 3), np.uint16), np.zeros((4, 6, 4))])
+def test_frames_that_are_no_colour_pictures_are_refused_and_described(monkeypatch, image: np.ndarray) -> None:
+    monkeypatch.setattr("robot_rl.drivers.stream.FIRST_FRAME_S", 0.2)
+    capture = Obstinate()
+    capture.image = image
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: capture)
+    with pytest.raises(HardwareError, match=r"gives .* \(4, 6.*; uint8 \(H, W, 3\) is understood"):
+        OpenCvCamera("front", "/dev/null")
+
+
+def test_an_address_is_told_without_its_password() -> None:
+    with pytest.raises(HardwareError) as told:
+        OpenCvCamera("front", f"http://me:secret@127.0.0.1:{free_port()}/stream")
+    assert "127.0.0.1" in str(told.value) and "secret" not in str(told.value)

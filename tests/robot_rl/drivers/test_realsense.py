@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from robot_rl.clock import MonotonicClock
-from robot_rl.drivers.realsense import RealSense, serials
+from robot_rl.drivers.realsense import RealSense, _Pipeline, serials
 from robot_rl.errors import ConfigError, HardwareError, StaleError
 from tests.robot_rl.drivers import recordings
 from tests.robot_rl.drivers.recordings import HEIGHT, RATE_HZ, SHIFT_PX, WIDTH, record
@@ -202,3 +202,58 @@ def test_without_the_sdk_the_error_names_what_to_install(monkeypatch) -> None:
 def test_the_rate_is_the_recorded_one(camera: RealSense) -> None:
     fresh(camera, camera.read().sequence + 5)
     assert 0 < camera.health.rate_hz < 3 * RATE_HZ
+
+
+class Listed:
+    """A device as the SDK lists it."""
+
+    def __init__(self, serial: str, fault: str = "") -> None:
+        self.serial, self.fault, self.resets = serial, fault, 0
+
+    def supports(self, kind: object) -> bool:
+        return True
+
+    def get_info(self, kind: object) -> str:
+        return self.serial
+
+    def hardware_reset(self) -> None:
+        self.resets += 1
+        if self.fault:
+            raise RuntimeError(self.fault)
+
+
+def test_a_reset_is_that_of_the_device_with_the_serial_and_no_other(monkeypatch) -> None:
+    ours, other = Listed("7"), Listed("8")
+    monkeypatch.setattr("robot_rl.drivers.realsense._devices", lambda rs: [other, ours])
+    pipeline = _Pipeline("7", None, (640, 480), 30.0, False)
+    pipeline.reset()
+    assert (ours.resets, other.resets, pipeline.present()) == (1, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [([Listed("8")], "7 is not there to be reset; found: 8"), ([Listed("7", "no power")], "cannot be reset: no power")],
+)
+def test_a_reset_that_cannot_be_done_says_why(monkeypatch, found, told) -> None:
+    monkeypatch.setattr("robot_rl.drivers.realsense._devices", lambda rs: found)
+    with pytest.raises(HardwareError, match=told):
+        _Pipeline("7", None, (640, 480), 30.0, False).reset()
+
+
+class Unreadable:
+    """A list of one device that the SDK may not open."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> object:
+        raise RuntimeError("RS2_USB_STATUS_ACCESS")
+
+    def query_devices(self) -> "Unreadable":
+        return self
+
+
+def test_a_camera_that_may_not_be_opened_is_told_with_the_udev_rules(monkeypatch, caplog) -> None:
+    monkeypatch.setattr("robot_rl.drivers.realsense._context", lambda rs: Unreadable())
+    assert serials() == []
+    assert "RS2_USB_STATUS_ACCESS" in caplog.text and "udev rules" in caplog.text

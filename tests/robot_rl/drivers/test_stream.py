@@ -141,7 +141,7 @@ def test_a_reset_brings_the_device_back(opened: Opened) -> None:
 
 def test_after_the_last_step_the_stream_says_what_was_tried_and_why_it_failed(opened: Opened) -> None:
     stream, device, _ = opened([1], refuses_start=True)
-    assert "wrist is lost after 4 restarts and 1 resets; nothing to start" in until_lost(stream, device)
+    assert "wrist is lost after 4 restarts and 1 resets; nothing to start;" in until_lost(stream, device)
     with pytest.raises(HardwareError, match="is lost"):
         stream.newest()
     assert stream.health.troubles.failed == 5
@@ -193,3 +193,31 @@ def test_a_closed_stream_stops_its_device_once_and_is_not_read(opened: Opened) -
     assert device.stops == 1
     with pytest.raises(HardwareError, match="closed"):
         stream.newest()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_in_a_driver_ends_the_stream_and_is_not_silent(opened: Opened) -> None:
+    stream, device, _ = opened([1])
+    device.at_end.wait(10)
+
+    def broken(timeout_s: float) -> Shot:
+        raise ValueError("a bug")
+
+    device.grab = broken  # type: ignore[method-assign]
+    assert "its reader ended by an error" in until_lost(stream, device)
+    assert device.stops == 1
+
+
+def test_a_silent_stream_has_no_rate(opened: Opened) -> None:
+    stream, device, clock = opened([1, 2, 3, 4])
+    device.at_end.wait(10)
+    assert stream.health.rate_hz == pytest.approx(1 / PERIOD_S)
+    clock.sleep_until(clock.now_s() + 1.0)
+    assert stream.health.rate_hz == 0.0 and stream.health.age_s == pytest.approx(1.0)
+
+
+def test_waiting_ends_with_a_later_frame_or_with_the_time(opened: Opened) -> None:
+    stream, device, _ = opened([1, 2])
+    device.at_end.wait(10)
+    assert stream.wait(1, 10.0)
+    assert not stream.wait(2, 0.01)

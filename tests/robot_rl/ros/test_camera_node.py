@@ -113,7 +113,8 @@ def test_the_end_of_the_stream_is_told_mended_in_vain_and_ends_the_process(serve
     assert until(lambda: ear.number("front", "failed_steps") > 0, BOUND_S)
     assert ear.health_of("front").level == DiagnosticStatus.WARN
     code, output = node.end(40.0)
-    assert code == 1 and output.count("camera front is lost after 2 restarts and 1 resets") == 1
+    assert code == 1 and output.count("camera front is lost after 2 restarts and 1 resets; ") == 1
+    assert "is not there; check that its server runs" in output.splitlines()[-1]
     assert "Traceback" not in output
 
 
