@@ -12,7 +12,10 @@ class RobotConfig:
     """One arm with its gripper and cameras."""
 
     driver: str = "sim"
-    """`sim` today; hardware drivers join by name."""
+    """Who drives it: `sim` (here), `ros` (the nodes of `namespace`); for an arm's own process `sim`, `franka`, `ur` or
+    `ros2_control`."""
+    namespace: str = ""
+    """Of the ROS nodes of this arm; empty: none."""
     model: str = "panda"
     """`panda`, `ur5e`, or the path of an MJCF file with a site `flange`."""
     control_hz: float = 500.0

@@ -76,6 +76,7 @@ AT_MOST = {
     "safety.joint_margin_rad": 1.0,
 }
 """Larger values are a mistake, of unit often, more than a wish. What the arm itself allows is in `safety.vendor`."""
+DRIVERS = ("sim", "ros", "franka", "ur", "ros2_control")
 SAMPLERS = ("uniform", "reshuffle", "return_weighted")
 ACTOR = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 LARGEST_PARAM_M = 2.0
@@ -123,7 +124,8 @@ def _check_ranges(values: dict[str, Any]) -> None:
     _require(good, "learner.hidden", hidden, "layer widths from 1 to 4096, such as [256,256]")
     cameras = values["robot.cameras"]
     _require(len(set(cameras)) == len(cameras), "robot.cameras", cameras, "each name once")
-    _require(values["robot.driver"] == "sim", "robot.driver", values["robot.driver"], "sim (others are not built yet)")
+    driver = values["robot.driver"]
+    _require(driver in DRIVERS, "robot.driver", driver, ", ".join(DRIVERS))
 
 
 def _check_units(config: Config) -> None:

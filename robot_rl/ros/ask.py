@@ -59,7 +59,7 @@ class Asker:
         number, came = next(self._numbers), threading.Event()
         with self._lock:
             self._waiting[number] = came
-        self._request.publish(String(data=json.dumps({"client": self.client, "id": number, "body": body})))
+        self._send(number, body)
         came.wait(wait_s)
         with self._lock:
             del self._waiting[number]
@@ -71,10 +71,17 @@ class Asker:
         answer = reply.get("body")
         return answer if isinstance(answer, dict) else {}
 
+    def tell(self, body: Body) -> None:
+        """Say something that needs no answer."""
+        self._send(next(self._numbers), body)
+
     def close(self) -> None:
         """Leave the topics; allowed twice."""
         self._node.destroy_publisher(self._request)
         self._node.destroy_subscription(self._reply)
+
+    def _send(self, number: int, body: Body) -> None:
+        self._request.publish(String(data=json.dumps({"client": self.client, "id": number, "body": body})))
 
     def _take(self, message: String) -> None:
         if self.client not in message.data:  # for others: not worth parsing

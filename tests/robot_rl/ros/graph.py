@@ -12,6 +12,7 @@ import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
 
+from robot_rl.ros.port import RosCellClient
 from robot_rl.ros.run import Spinner
 
 
@@ -78,3 +79,24 @@ class Process:
         if self.child.poll() is None:
             self.tell(signal.SIGINT)
         return self.end()
+
+
+def parameters(*given: str) -> tuple[str, ...]:
+    """A command line for `NAME:=VALUE`."""
+    return ("--ros-args", *(part for parameter in given for part in ("-p", parameter)))
+
+
+ROOMY = "cell:=['low_m=[0.15,-0.45,0.02]', 'high_m=[0.75,0.45,0.75]']"
+"""A workspace with the arm's first pose inside"""
+
+
+def arm_node(*given: str) -> Process:
+    """A simulated arm for the task `reach`."""
+    return Process("-m", "robot_rl.ros.arm_node", *parameters("task.name:=reach", ROOMY, *given))
+
+
+def ready_client(node: Node, timeout_s: float = 1.0) -> RosCellClient:
+    """A client of an arm node that answers."""
+    client = RosCellClient(node, timeout_s)
+    assert until(lambda: client.answered, 20.0), "no arm node answers"
+    return client

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from lifecycle_msgs.msg import Transition
@@ -21,9 +20,7 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(autouse=True)
-def _domain(domain: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+pytestmark = pytest.mark.usefixtures("domain")
 
 
 def started(*parameters: str) -> Process:
@@ -87,7 +84,7 @@ def test_words_that_are_not_for_ros_are_refused() -> None:
     assert code == 2 and "'rate_hz=3' is not an argument" in output
 
 
-def test_it_ends_when_the_process_that_started_it_is_gone(tmp_path: Path) -> None:
+def test_it_ends_when_the_process_that_started_it_is_gone() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT, *TOY], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert parent.stdin and parent.stdout
     lines = iter(parent.stdout.readline, b"")
