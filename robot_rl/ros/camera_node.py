@@ -5,6 +5,7 @@ The driver mends the camera; when it gives up, this process ends with exit code 
 
 import array
 import os
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +45,7 @@ PARAMETERS = {
 the only one) or a .db3 recording; for opencv a device's number or path, a file or an http:// address. `width`, `height`
 in pixels; 0: as it comes, or 640x480 of a RealSense. `frame_id`: that of the optical frame (z forward, x right, y
 down); empty: NAME_color_optical_frame."""
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 DRIVERS = ("opencv", "realsense")
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 SMALL_BYTES = 128_000
@@ -169,6 +171,8 @@ class CameraNode(DeviceNode):
 def open_camera(settings: Mapping[str, Any]) -> RealSense | OpenCvCamera:
     """The camera that PARAMETERS describe. Raises ConfigError, HardwareError."""
     name, driver, address = settings["name"], settings["driver"], settings["address"]
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"a camera cannot be called {name!r}: letters, digits and _ in its name, such as wrist")
     if driver not in DRIVERS:
         raise ConfigError(f"no camera driver {driver!r}{nearest(driver, DRIVERS)}")
     asked = {key: settings[key] for key in ("width", "height") if settings[key]} | {"rate_hz": settings["rate_hz"]}

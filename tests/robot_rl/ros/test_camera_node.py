@@ -161,6 +161,7 @@ def test_depth_is_told_in_millimetres_and_what_does_not_fit_is_no_reading() -> N
     [
         ({"driver": "realsens"}, ConfigError, "no camera driver 'realsens'; did you mean realsense?"),
         ({"driver": "opencv"}, ConfigError, "needs an address"),
+        ({"name": "left wrist"}, ConfigError, "cannot be called 'left wrist'"),
         ({"driver": "opencv", "address": "/nowhere.avi", "depth": True}, ConfigError, "has no depth"),
         (
             {"driver": "opencv", "address": "/nowhere.avi", "rate_hz": 0.0},
