@@ -3,7 +3,9 @@
 The driver mends the camera; when it gives up, this process ends with exit code 1 and whoever started it starts it anew.
 """
 
+import array
 import os
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,17 +14,17 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
+from numpy.typing import NDArray
 from rclpy.context import Context
-from rclpy.duration import Duration
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image
 
-from robot_rl.clock import MonotonicClock
 from robot_rl.drivers.opencv_camera import OpenCvCamera
 from robot_rl.drivers.realsense import RealSense
 from robot_rl.errors import ConfigError, StaleError
 from robot_rl.hardware import Frame
 from robot_rl.ros import qos
+from robot_rl.ros.convert import image_message, to_stamp
 from robot_rl.ros.node import ERROR, OK, WARN, DeviceNode, status
 from robot_rl.ros.run import run
 from robot_rl.ros.text import Watched
@@ -43,6 +45,7 @@ PARAMETERS = {
 the only one) or a .db3 recording; for opencv a device's number or path, a file or an http:// address. `width`, `height`
 in pixels; 0: as it comes, or 640x480 of a RealSense. `frame_id`: that of the optical frame (z forward, x right, y
 down); empty: NAME_color_optical_frame."""
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 DRIVERS = ("opencv", "realsense")
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 SMALL_BYTES = 128_000
@@ -60,7 +63,7 @@ class CameraNode(DeviceNode):
         self._depth: Publisher | None = None
         self._offered: list[Publisher] = []
         self._paused, self._published, self._warned = threading.Event(), 0, False
-        self._monotonic, self._thread = MonotonicClock(), threading.Thread()
+        self._thread = threading.Thread()
 
     def open(self) -> None:
         settings = {name: self.get_parameter(name).value for name in PARAMETERS}
@@ -130,27 +133,14 @@ class CameraNode(DeviceNode):
         return after
 
     def _publish(self, frame: Frame) -> None:
-        stamp, height, width = self._stamp(frame), *frame.image.shape[:2]
+        stamp, (height, width, _) = to_stamp(self.get_clock(), frame.stamp_s), frame.image.shape
         if frame.image.nbytes > SMALL_BYTES and not self._warned:
             self._warn_of_size(frame.image.nbytes)
-        self._image.publish(self._message(stamp, "rgb8", frame.image))
+        self._image.publish(image_message(frame.image, stamp, self._frame_id))
         self._info.publish(self._calibration(stamp, width, height))
         if self._depth is not None and isinstance(self._camera, RealSense):
-            depth_mm = np.round(self._camera.depth() * MM_PER_M)
-            depth_mm[depth_mm > np.iinfo(np.uint16).max] = 0.0  # beyond what the message can say: no reading
-            self._depth.publish(self._message(stamp, "16UC1", depth_mm.astype("<u2")))
+            self._depth.publish(depth_message(self._camera.depth(), stamp, self._frame_id))
         self._published += 1
-
-    def _stamp(self, frame: Frame) -> Time:
-        """The moment of receipt on the node's clock."""
-        return (self.get_clock().now() - Duration(seconds=self._monotonic.now_s() - frame.stamp_s)).to_msg()
-
-    def _message(self, stamp: Time, encoding: str, pixels: np.ndarray) -> Image:
-        height, width = pixels.shape[:2]
-        message = Image(height=height, width=width, encoding=encoding, is_bigendian=0, step=pixels.strides[0])
-        message.header.stamp, message.header.frame_id = stamp, self._frame_id
-        message.data = pixels.tobytes()  # an array itself would be checked byte by byte: 56 ms
-        return message
 
     def _calibration(self, stamp: Time, width: int, height: int) -> CameraInfo:
         """Of the device's own; all zero, which is ROS's word for unknown, where it has none."""
@@ -181,6 +171,8 @@ class CameraNode(DeviceNode):
 def open_camera(settings: Mapping[str, Any]) -> RealSense | OpenCvCamera:
     """The camera that PARAMETERS describe. Raises ConfigError, HardwareError."""
     name, driver, address = settings["name"], settings["driver"], settings["address"]
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"a camera cannot be called {name!r}: letters, digits and _ in its name, such as wrist")
     if driver not in DRIVERS:
         raise ConfigError(f"no camera driver {driver!r}{nearest(driver, DRIVERS)}")
     asked = {key: settings[key] for key in ("width", "height") if settings[key]} | {"rate_hz": settings["rate_hz"]}
@@ -191,6 +183,17 @@ def open_camera(settings: Mapping[str, Any]) -> RealSense | OpenCvCamera:
     if settings["depth"] or not address:
         raise ConfigError("a camera through OpenCV needs an address, such as /dev/video0, and has no depth")
     return OpenCvCamera(name, address, **asked, fourcc=settings["fourcc"])
+
+
+def depth_message(depth_m: NDArray[np.float32], stamp: Time, frame_id: str) -> Image:
+    """(H, W) metres to `16UC1`: millimetres, 0 for no reading and for what is beyond 65.5 m (REP-118)."""
+    depth_mm = np.round(depth_m * MM_PER_M)
+    depth_mm[depth_mm > np.iinfo(np.uint16).max] = 0.0
+    height, width = depth_mm.shape
+    message = Image(height=height, width=width, encoding="16UC1", step=2 * width)
+    message.header.stamp, message.header.frame_id = stamp, frame_id
+    message.data = array.array("B", depth_mm.astype("<u2").tobytes())
+    return message
 
 
 def main() -> int:

@@ -11,7 +11,6 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from rclpy.context import Context
-from rclpy.duration import Duration
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import Joy
 
@@ -21,6 +20,7 @@ from robot_rl.drivers.inputs import DEAD_BAND, Input
 from robot_rl.drivers.spacemouse import SpaceMouse
 from robot_rl.errors import ConfigError, HardwareError, StaleError
 from robot_rl.ros import qos
+from robot_rl.ros.convert import BASE, to_stamp
 from robot_rl.ros.node import ERROR, OK, WARN, DeviceNode, status
 from robot_rl.ros.run import run
 from robot_rl.ros.text import Watched, one_line
@@ -29,7 +29,6 @@ from robot_rl.suggest import nearest
 DEVICES: dict[str, type[SpaceMouse] | type[Gamepad]] = {"spacemouse": SpaceMouse, "gamepad": Gamepad}
 LOOK_S = 1.0
 """Between two looks for a device that is gone."""
-FRAME = "base"
 
 
 class TeleopNode(DeviceNode):
@@ -133,19 +132,18 @@ class TeleopNode(DeviceNode):
 
     def _stamp(self, said: Input) -> Time:
         """When it was asked for: a deflection that is held is asked for at each reading of it."""
-        age_s = 0.0 if said.twist.any() else self._monotonic.now_s() - said.stamp_s
-        return (self.get_clock().now() - Duration(seconds=age_s)).to_msg()
+        return to_stamp(self.get_clock(), self._monotonic.now_s() if said.twist.any() else said.stamp_s)
 
     def _twist_message(self, said: Input) -> TwistStamped:
         message = TwistStamped()
-        message.header.stamp, message.header.frame_id = self._stamp(said), FRAME
+        message.header.stamp, message.header.frame_id = self._stamp(said), BASE
         linear, angular = message.twist.linear, message.twist.angular
         linear.x, linear.y, linear.z, angular.x, angular.y, angular.z = said.twist.tolist()
         return message
 
     def _joy_message(self, said: Input) -> Joy:
         message = Joy(axes=said.twist.tolist(), buttons=[int(down) for down in said.buttons])
-        message.header.stamp, message.header.frame_id = self._stamp(said), FRAME
+        message.header.stamp, message.header.frame_id = self._stamp(said), BASE
         return message
 
 

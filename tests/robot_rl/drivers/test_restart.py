@@ -161,3 +161,22 @@ def test_without_frames_every_way_ends_and_no_step_is_tried_more_often_than_allo
     assert steps.count(Step.RESTART) <= restart.RESTARTS * (1 + restart.RESETS)
     longest_s = 5 * (restart.SETTLE_S + restart.RETRY_S + 3.0) + restart.RETURN_S
     assert steps[-1] is Step.FAIL or clock.now_s() < longest_s
+
+
+def test_health_allows_another_reset() -> None:
+    ladder, clock = silent_ladder()
+    for _ in range(2):
+        climb_to_reset(ladder, clock)
+        next_trouble(ladder, clock)
+        for _ in range(round(restart.HEALTHY_S / PERIOD_S) + 1):
+            ladder.saw_frame()
+            later(clock, PERIOD_S)
+    assert ladder.counts.resets == 2
+
+
+def test_what_was_given_up_stays_so() -> None:
+    ladder, clock = silent_ladder()
+    while next_trouble(ladder, clock) is not Step.FAIL:
+        pass
+    ladder.saw_frame()
+    assert ladder.next_step(somebody) is Step.FAIL

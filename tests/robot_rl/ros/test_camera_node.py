@@ -3,17 +3,20 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, Image
 
+from robot_rl.errors import ConfigError, HardwareError
 from robot_rl.ros import qos
+from robot_rl.ros.camera_node import PARAMETERS, depth_message, open_camera
 from tests.robot_rl.drivers import recordings
 from tests.robot_rl.drivers.mjpeg import BLUE, HEIGHT, RED, WIDTH, MjpegServer, cv2
 from tests.robot_rl.ros.graph import Process, until
+from tests.robot_rl.ros.graph import parameters as command_line
 from tests.robot_rl.ros.listening import Listener, listener
 
 BOUND_S = 25.0
@@ -33,13 +36,12 @@ def ear(domain: int) -> Iterator[Listener]:
 
 
 @pytest.fixture
-def start(domain: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Process]]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+def start(domain: int) -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
 
     def start(environment: dict[str, str] | None = None, **parameters: object) -> Process:
-        words = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]
-        started.append(Process("-m", "robot_rl.ros.camera_node", "--ros-args", *words, **(environment or {})))
+        words = command_line(*(f"{key}:={value}" for key, value in parameters.items()))
+        started.append(Process("-m", "robot_rl.ros.camera_node", *words, **(environment or {})))
         return started[-1]
 
     yield start
@@ -148,16 +150,43 @@ def test_large_pictures_without_the_profile_are_warned_of_in_one_line(tmp_path, 
     assert code == 0 and output.count("pictures of 230400 bytes and no FASTRTPS_DEFAULT_PROFILES_FILE") == lines
 
 
+def test_depth_is_told_in_millimetres_and_what_does_not_fit_is_no_reading() -> None:
+    depth_m = np.array([[0.0, 0.0004, 0.0006], [1.2344, 65.535, 70.0]], np.float32)
+    message = depth_message(depth_m, Time(), "optical")
+    assert pixels(message, np.uint16)[..., 0].tolist() == [[0, 0, 1], [1234, 65535, 0]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "said"),
+    [
+        ({"driver": "realsens"}, ConfigError, "no camera driver 'realsens'; did you mean realsense?"),
+        ({"driver": "opencv"}, ConfigError, "needs an address"),
+        ({"name": "left wrist"}, ConfigError, "cannot be called 'left wrist'"),
+        ({"driver": "opencv", "address": "/nowhere.avi", "depth": True}, ConfigError, "has no depth"),
+        (
+            {"driver": "opencv", "address": "/nowhere.avi", "rate_hz": 0.0},
+            ConfigError,
+            r"rate_hz of camera camera is 0\.0",
+        ),
+        ({"driver": "realsense", "rate_hz": -1.0}, ConfigError, r"rate_hz of camera camera is -1\.0"),
+        ({"driver": "realsense", "address": "0123"}, HardwareError, "no RealSense camera 0123; found: none"),
+        ({"driver": "realsense", "address": "/nowhere.db3"}, HardwareError, "no recording /nowhere.db3"),
+    ],
+)
+def test_parameters_that_no_camera_can_be_opened_with_say_why(settings, kind, said) -> None:
+    with pytest.raises(kind, match=said):
+        open_camera(PARAMETERS | settings)
+
+
 @pytest.mark.parametrize(
     ("parameters", "code", "said"),
     [
         ({"driver": "realsens"}, 2, "no camera driver 'realsens'; did you mean realsense?"),
-        ({"driver": "opencv"}, 2, "needs an address"),
-        ({"driver": "opencv", "address": "/dev/video97"}, 1, "camera /dev/video97 is not there"),
         ({"driver": "realsense", "address": "'0123'"}, 1, "no RealSense camera 0123; found: none"),
-        ({"driver": "opencv", "address": "/nowhere.avi", "rate_hz": 0.0}, 2, "rate_hz of camera camera is 0.0"),
     ],
 )
-def test_what_cannot_be_opened_says_why_in_one_line_and_ends_with_a_code(start, parameters, code, said) -> None:
+def test_a_camera_that_cannot_be_opened_ends_the_process_with_one_line_and_a_code(
+    start, parameters, code, said
+) -> None:
     found, output = start(**parameters).end()
     assert found == code and output.count(said) == 1 and "Traceback" not in output

@@ -11,6 +11,7 @@ from sensor_msgs.msg import Joy
 from robot_rl.drivers.gamepad import AXIS, BUTTON, LEFT_Y
 from tests.robot_rl.drivers.test_gamepad import Bench, event, opening
 from tests.robot_rl.ros.graph import Process, until
+from tests.robot_rl.ros.graph import parameters as command_line
 from tests.robot_rl.ros.listening import Listener, listener
 
 BOUND_S = 20.0
@@ -49,13 +50,12 @@ def ear(domain: int) -> Iterator[Listener]:
 
 
 @pytest.fixture
-def start(domain: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Process]]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+def start(domain: int) -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
 
     def start(**parameters: object) -> Process:
-        words = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]
-        started.append(Process("-m", "robot_rl.ros.teleop_node", "--ros-args", *words))
+        words = command_line(*(f"{key}:={value}" for key, value in parameters.items()))
+        started.append(Process("-m", "robot_rl.ros.teleop_node", *words))
         return started[-1]
 
     yield start
@@ -107,7 +107,6 @@ def test_nothing_comes_from_an_unplugged_device_until_it_is_back(plug: Plug, ear
     [
         ({"device": "gamepd"}, 2, "no device 'gamepd' to move an arm with; did you mean gamepad?"),
         ({"device": "gamepad", "path": "/dev/input/js97"}, 1, "/dev/input/js97 cannot be opened"),
-        ({"device": "gamepad", "path": "/dev/null", "rate_hz": 0.0}, 2, "rate_hz is 0.0; allowed: 1 to 1000"),
         ({"device": "spacemouse", "path": "/dev/null", "dead_band": 0.9}, 2, "dead-band 0.9"),
     ],
 )
