@@ -70,8 +70,6 @@ class SimCell:
 
         Raises SimulationError when the physics is worthless from there on.
         """
-        for part in OWN_PARTS:  # their time counts from here
-            self.server.guard.supervisor.watch(part, part, self._period_s)
         gc.collect()
         gc.freeze()  # a full collection in the middle of a period need not look at what is there already
         before_s = sys.getswitchinterval()
@@ -86,6 +84,8 @@ class SimCell:
     def _keep_time(self, stop: threading.Event) -> None:
         """Periods that are missed are left out, never made up for in a burst."""
         authority = self.server.guard.authority
+        for part in OWN_PARTS:  # their time counts from here
+            self.server.guard.supervisor.watch(part, part, self._period_s)
         deadline_s, leave_s = self.clock.now_s(), math.inf
         while leave_s == math.inf or not (self.server.at_rest or self.clock.now_s() > leave_s):
             self.server.tick(deadline_s)

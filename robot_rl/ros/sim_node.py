@@ -5,6 +5,7 @@ another. Who asks on the topics goes through the arm's door, as everywhere.
 """
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -40,6 +41,8 @@ SETTINGS = ("robot", "task", "safety", "seed")
 OBJECTS_HZ = 100.0
 END_S = 5.0
 """What the cell may take to brake, rest and end."""
+LARGE, PROFILE = 128_000, "FASTRTPS_DEFAULT_PROFILES_FILE"
+"""Bytes of a picture from which Fast DDS needs more shared memory than it takes by itself."""
 SLOW = 0.95
 """Share of its rate below which the loop is said to be slow."""
 
@@ -65,14 +68,16 @@ class SimNode(DeviceNode):
         config = config_from(self)
         hz = self._number("camera_hz", 0.1, 240.0)
         height, width = (int(self._number(name, 0, 4096)) for name in ("image_height", "image_width"))
-        size = config.robot.image_size
+        height, width = height or config.robot.image_size, width or config.robot.image_size
+        if 3 * height * width > LARGE and PROFILE not in os.environ:
+            self.get_logger().warning(f"pictures of {height} x {width} get lost without {PROFILE}; see launch/config")
         self._thread = CellThread(config, self.fail)
         self._arm = ArmTopics(self, self._thread.path, joint_names(config.robot.model))
         cell = self._thread.cell
         for name in cell.objects()[1]:
             self._objects[name] = self.create_publisher(PoseStamped, f"objects/{name}", qos.STATE)
         for name in config.robot.cameras:
-            self._feeds.append(Feed(self, cell.camera(name, height or size, width or size), hz, self.fail))
+            self._feeds.append(Feed(self, cell.camera(name, height, width), hz, self.fail))
 
     def start(self) -> None:
         assert self._thread and self._arm
@@ -92,17 +97,23 @@ class SimNode(DeviceNode):
             feed.on.clear()
         if self._arm:
             self._arm.publishing = False
+        try:
+            if self._port and self._thread and self._thread.alive:
+                with contextlib.closing(CellClient(self._thread.path)) as client:
+                    RemoteAuthority(client).hold("sim node", "it was deactivated")
+        finally:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
         if self._timer:
             self.destroy_timer(self._timer)
-        if self._port and self._thread and self._thread.alive:
-            with contextlib.closing(CellClient(self._thread.path)) as client:
-                RemoteAuthority(client).hold("sim node", "it was deactivated")
         for part in (self._port, self._scene, self._gripper):
             if part:
                 part.close()
         self._timer = self._port = self._scene = self._gripper = None
 
     def release(self) -> None:
+        self._hang_up()
         for part in (*self._feeds, self._arm):
             if part:
                 part.close()
@@ -127,8 +138,8 @@ class SimNode(DeviceNode):
     def _loop_health(self, cell: SimCell) -> DiagnosticStatus:
         rate_hz, wanted_hz = self._rate_hz("loop", cell.periods), self.get_parameter("robot.control_hz").value
         slow = not rate_hz >= SLOW * wanted_hz
-        view, loop = cell.server.guard.authority.view(), cell.server.loop
-        values = {"rate_hz": f"{rate_hz:.1f}", "overruns": loop.overruns, "state": view.state, **cell.counts()}
+        loop = cell.server.loop
+        values = {"rate_hz": f"{rate_hz:.1f}", "overruns": loop.overruns, **cell.counts()}
         message = f"slower than its {wanted_hz:g} Hz: free the processor" if slow else "in real time"
         return status("loop", WARN if slow or loop.fault else OK, loop.fault or message, **values)
 

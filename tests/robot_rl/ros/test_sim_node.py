@@ -1,5 +1,6 @@
 """The simulated cell as a process, over real DDS."""
 
+import contextlib
 import json
 import signal
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool, String
 
 from controllers.records import PoseCommand
+from robot_rl.cell.client import CellClient
 from robot_rl.cell.remote import RemoteArm, RemoteAuthority
 from robot_rl.clock import MonotonicClock
 from robot_rl.compose import load_config
@@ -26,6 +28,7 @@ from robot_rl.ros import qos
 from robot_rl.ros.ask import Asker
 from robot_rl.ros.convert import to_picture
 from robot_rl.ros.port import RosCellClient
+from robot_rl.ros.sim_node import SimNode
 from tests.robot_rl.ros.graph import Process, graph, spun, until
 
 SETTINGS = {"task.name": "pick_cube", "robot.cameras": "[side]", "image_height": "60", "image_width": "80"}
@@ -197,3 +200,30 @@ def test_an_arm_that_moves_is_braked_before_a_ctrl_c_ends_the_node(domain: int) 
         process.tell(signal.SIGINT)
         code, output = process.end()
     assert code == 0, output
+
+
+def test_it_can_be_released_and_opened_again(domain: int) -> None:
+    settings = [part for name, value in SETTINGS.items() for part in ("-p", f"{name}:={value}")]
+    with graph(domain, "--ros-args", *settings) as context, spun(node := SimNode(context)) as spinner:
+        steps = (node.trigger_configure, node.trigger_activate, node.trigger_deactivate, node.trigger_cleanup)
+        paths = set()
+        for step in (*steps, *steps):
+            assert spinner.do(step, 30.0) and node.trouble is None
+            if node._thread:
+                paths.add(node._thread.path)
+        assert node.label == "unconfigured" and len(paths) == 2
+        assert not any(path.exists() for path in paths)
+
+
+def test_after_a_pause_nobody_is_served_and_the_arm_holds(domain: int) -> None:
+    with graph(domain, "--ros-args", "-p", "task.name:=reach") as context, spun(node := SimNode(context)) as spinner:
+        assert spinner.do(node.begin, 30.0) and node._thread
+        client = RosCellClient(node, 1.0)
+        assert until(lambda: client.answered)
+        Pilot(RemoteAuthority(client), MonotonicClock(), "ann", simulated=True).begin()
+        assert spinner.do(node.trigger_deactivate, 10.0)
+        with contextlib.closing(CellClient(node._thread.path, 1.0)) as inside:
+            view = RemoteAuthority(inside).view()
+        assert (view.state, view.holder, view.by) == (State.HOLD, "", "sim node")
+        assert until(lambda: not client.answered)
+        assert spinner.do(node.end, 10.0)
