@@ -3,7 +3,7 @@
     python -m benchmarks.ros [--quick] [--json FILE] [--seconds 60] [--commands 100]
 
 Real nodes in processes of their own, real DDS on this machine. Two `camera_node` read 640 x 480 at 30 Hz from a network
-camera (benchmarks/network_camera.py); a reader counts what arrives, with the shipped Fast DDS profile and without it. An
+camera (benchmarks/network_camera.py); a reader counts what arrives, with the shipped Fast DDS profile and without. An
 `arm_node` with simulated drives takes small steps one by one; its trace says when the reference began to move. Then its
 loop runs at three rates beside the cameras.
 """
