@@ -45,7 +45,7 @@ class ArmTopics:
         self._state = node.create_publisher(String, "arm/state", qos.LATCHED)
         self._client, self._ended = CellClient(path), threading.Event()
         self._view: View | None = None
-        self._told_s = -math.inf
+        self._told_s = self._stamp_s = -math.inf
         self._missed = self._states = 0
         self._reason = ""
         self._thread = threading.Thread(target=self._watch, name="watch the arm", daemon=True)
@@ -93,6 +93,9 @@ class ArmTopics:
 
     def _tell_readings(self) -> None:
         state = self._client.read()
+        if not state.stamp_s > self._stamp_s:  # each reading once
+            return
+        self._stamp_s = state.stamp_s
         messages = arm_messages(state, self._names, to_stamp(self._node.get_clock(), state.stamp_s))
         for publisher, message in zip(self._readings, messages, strict=True):
             publisher.publish(message)

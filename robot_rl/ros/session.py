@@ -45,6 +45,11 @@ class Session:
                 raise HardwareError(f"messages are not taken any more: {self._spinner.error}")
             time.sleep(LOOK_S)
 
+    @property
+    def alive(self) -> bool:
+        """Messages are taken."""
+        return self._context.ok() and self._spinner.error is None
+
     def close(self) -> None:
         """Leave the graph; allowed twice."""
         if self._context.ok():

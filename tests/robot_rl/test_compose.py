@@ -68,7 +68,7 @@ def test_gymnasium_brings_its_own_start() -> None:
         ("human.demo=5", "Valid here: demos, corrections"),
         ("hydra.run.dir=x", "unknown setting"),
         ("task=peg", "Did you mean peg_insertion?"),
-        ("robot=null", "Choose from: panda, ur5e"),
+        ("robot=null", "Choose from: panda, ros, ur5e"),
         ("seed=abc", "not a whole number"),
         ("seed=null", "not a whole number"),
         ("headless=maybe", "not true or false"),

@@ -1,0 +1,200 @@
+"""Any arm behind ros2_control, by its topics: joint states come by name, joint positions go to a running controller.
+
+The controller manager, the vendor's driver and its real-time loop are other processes; what they do without a next
+command is theirs: a position controller keeps the last position.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import WrenchStamped
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from controllers.pose import Array
+from robot_rl.cell.motors import Reading
+from robot_rl.errors import ConfigError, HardwareError, StaleError
+from robot_rl.operator import Finding
+from robot_rl.ros import qos
+from robot_rl.ros.convert import to_monotonic
+from robot_rl.ros.session import Session
+from robot_rl.suggest import nearest
+
+STALE_S = 0.1
+"""Age of joint states and wrenches that are not believed any more: a broadcaster sends them at 100 Hz at least."""
+READY_S = 10.0
+"""Longest wait for the first joint states and for the controller"""
+JUMP_RAD = 0.2
+"""Largest distance of a commanded joint from the measured one: whatever made it, it is not a motion of the follower."""
+
+
+def _array(names: Sequence[str], q_rad: Array, ahead_s: float) -> Float64MultiArray:
+    """In the order of the controller's own `joints`, which must be that of the arm."""
+    return Float64MultiArray(data=q_rad.tolist())
+
+
+def _trajectory(names: Sequence[str], q_rad: Array, ahead_s: float) -> JointTrajectory:
+    """One point, to be reached when the command after the next is due; a stamp of zero means now."""
+    whole_s = int(ahead_s)
+    due = Duration(sec=whole_s, nanosec=round((ahead_s - whole_s) * 1e9))
+    point = JointTrajectoryPoint(positions=q_rad.tolist(), time_from_start=due)
+    return JointTrajectory(joint_names=list(names), points=[point])
+
+
+def _joints(names: Sequence[str], q_rad: Array, ahead_s: float) -> JointState:
+    return JointState(name=list(names), position=q_rad.tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """How a controller is spoken to."""
+
+    topic: str
+    kind: type
+    message: Callable[[Sequence[str], Array, float], Any]
+    """From joint names, positions (n,) in rad, and the time in s in which they should be reached"""
+
+
+PRESETS: Mapping[str, Preset] = {
+    "forward_position_controller": Preset("forward_position_controller/commands", Float64MultiArray, _array),
+    "joint_trajectory_controller": Preset("joint_trajectory_controller/joint_trajectory", JointTrajectory, _trajectory),
+    "crisp": Preset("target_joint", JointState, _joints),
+}
+"""Names and types as in ros2_controllers and in crisp_controllers (there with joint impedance)."""
+
+
+class Ros2ControlMotors:
+    """`Motors` over topics: joint positions in, joint states out. Without `wrench_topic` no contact force is measured,
+    and nothing here stops at one."""
+
+    kind: Literal["position"] = "position"
+    simulated = False
+
+    def __init__(
+        self, names: Sequence[str], preset: str, period_s: float, namespace: str = "", wrench_topic: str = ""
+    ) -> None:
+        """`names` of the joints, base to tip. Raises ConfigError for an unknown preset, HardwareError where joint
+        states or controller are missing."""
+        if preset not in PRESETS:
+            raise ConfigError(f"controller {preset!r} is not known{nearest(preset, PRESETS)}")
+        self._names, self._preset, self._ahead_s = tuple(names), PRESETS[preset], 2 * period_s
+        self._session = Session("ros2_control", namespace)
+        node = self._session.node
+        self._joints = _Newest(node, JointState, "joint_states")
+        self._wrench = _Newest(node, WrenchStamped, wrench_topic) if wrench_topic else None
+        self._command = node.create_publisher(self._preset.kind, self._preset.topic, qos.COMMAND)
+        self._q_rad = np.full(len(self._names), np.nan)
+        try:
+            wait = self._session.wait_for
+            wait("no joint states on joint_states", lambda: self._joints.seen, READY_S)
+            wait(f"no controller listens on {self._preset.topic}", lambda: not self._unheard(), READY_S)
+            self.read()
+        except HardwareError:
+            self.close()
+            raise
+
+    @property
+    def lost(self) -> str:
+        """Why no message will be taken any more; empty while they are."""
+        return "" if self._session.alive else "this process is no part of the ROS graph any more; start it again"
+
+    def read(self) -> Reading:
+        q_rad, dq_rad_s = by_name(self._joints.fresh(), self._names)
+        self._q_rad = q_rad
+        wrench = np.zeros(6)
+        if self._wrench:
+            w = self._wrench.fresh().wrench
+            wrench[:] = (w.force.x, w.force.y, w.force.z, w.torque.x, w.torque.y, w.torque.z)
+        return Reading(q_rad, dq_rad_s, wrench)
+
+    def apply(self, values: Array) -> None:
+        """Joint positions (n,) in rad.
+
+        Raises HardwareError, and sends nothing, for what is not near the last reading, and while nobody listens or
+        somebody else speaks.
+        """
+        if trouble := self._unheard():
+            raise HardwareError(trouble)
+        near = values.shape == self._q_rad.shape and (np.abs(values - self._q_rad) <= JUMP_RAD).all()
+        if not near:
+            raise HardwareError(
+                f"joint positions {np.round(values, 3).tolist()} rad are not within {JUMP_RAD} rad of the measured "
+                f"{np.round(self._q_rad, 3).tolist()}; nothing was sent"
+            )
+        self._command.publish(self._preset.message(self._names, values, self._ahead_s))
+
+    def objections(self, now_s: float) -> tuple[Finding, ...]:
+        """Nobody is armed towards a controller that does not listen or listens to others too."""
+        trouble = self._unheard()
+        return (Finding("first_command", False, now_s, "ros2_control", trouble),) if trouble else ()
+
+    def clear(self) -> None:
+        """Nothing: stops of the vendor's are cleared where they are shown."""
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _unheard(self) -> str:
+        """Why a command would not be what the arm does; empty when it would."""
+        topic = self._preset.topic
+        if self._command.get_subscription_count() == 0:
+            return f"no controller listens on {topic}; activate it: ros2 control switch_controllers --activate NAME"
+        others = self._session.node.count_publishers(topic) - 1
+        return f"{others} more publish on {topic}; stop them: an arm has one master" if others > 0 else ""
+
+
+class _Newest:
+    """The newest message of a topic, with its time."""
+
+    def __init__(self, node: Node, kind: type, topic: str) -> None:
+        self._clock, self._topic, self._lock = node.get_clock(), topic, threading.Lock()
+        self._found: tuple[float, Any] | None = None
+        node.create_subscription(kind, topic, self._take, qos.LATEST)
+
+    @property
+    def seen(self) -> bool:
+        return self._found is not None
+
+    def fresh(self) -> Any:
+        """Raises StaleError when there is none, or none lately."""
+        with self._lock:
+            stamp_s, message = self._found or (-np.inf, None)
+        age_s = time.monotonic() - stamp_s
+        if not 0.0 <= age_s <= STALE_S:
+            raise StaleError(
+                f"the newest message on {self._topic} is {age_s:.3f} s old; allowed: 0 to {STALE_S} s; see whether its "
+                "broadcaster runs, and the clocks"
+            )
+        return message
+
+    def _take(self, message: Any) -> None:
+        stamp_s = to_monotonic(self._clock, message.header.stamp)
+        with self._lock:
+            self._found = stamp_s, message
+
+
+def by_name(message: JointState, names: Sequence[str]) -> tuple[Array, Array]:
+    """Positions (n,) in rad and velocities (n,) in rad/s of these joints: the order of a JointState means nothing.
+
+    Raises HardwareError for a joint that is missing or there twice, and for numbers that are missing or not finite.
+    """
+    there = list(message.name)
+    if wrong := [name for name in names if there.count(name) != 1]:
+        raise HardwareError(f"joint states have {', '.join(there) or 'no joint'}; needed once each: {', '.join(wrong)}")
+    if not len(there) == len(message.position) == len(message.velocity):
+        raise HardwareError(
+            f"joint states have {len(there)} names, {len(message.position)} positions, {len(message.velocity)} "
+            "velocities; as many of each are needed: let joint_state_broadcaster publish both interfaces"
+        )
+    order = [there.index(name) for name in names]
+    q_rad, dq_rad_s = (np.array(values, np.float64)[order] for values in (message.position, message.velocity))
+    if not (np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all()):
+        raise HardwareError(f"joint states {q_rad.tolist()} rad, {dq_rad_s.tolist()} rad/s are not all finite")
+    return q_rad, dq_rad_s

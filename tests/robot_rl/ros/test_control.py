@@ -1,0 +1,165 @@
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rclpy.clock import Clock
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+from robot_rl.errors import ConfigError, HardwareError
+from robot_rl.ros import control, qos
+from robot_rl.ros.control import PRESETS, Ros2ControlMotors, by_name
+from robot_rl.ros.convert import to_stamp
+from tests.robot_rl.ros.graph import graph, spun, until
+
+NAMES = tuple(f"joint{i}" for i in range(1, 7))
+SHUFFLED = ("joint3", "finger", "joint1", "joint6", "joint2", "joint5", "joint4")
+
+
+class Controller:
+    """Broadcaster and position controller of an arm that goes at once where it is told."""
+
+    def __init__(self, node: Node, preset: str) -> None:
+        self.q_rad = dict.fromkeys(SHUFFLED, 0.1)
+        self.left_out, self.age_s, self.told = "", 0.0, []
+        self._states = node.create_publisher(JointState, "joint_states", qos.STATE)
+        self.timer = node.create_timer(0.005, self.publish)
+        self._kind = PRESETS[preset].kind
+        self.subscription = node.create_subscription(self._kind, PRESETS[preset].topic, self._take, qos.COMMAND)
+
+    def publish(self) -> None:
+        there = [name for name in SHUFFLED if name != self.left_out]
+        message = JointState(name=there, position=[self.q_rad[n] for n in there], velocity=[0.0] * len(there))
+        message.header.stamp = to_stamp(Clock(), time.monotonic() - self.age_s)
+        self._states.publish(message)
+
+    def _take(self, message) -> None:
+        point = message.points[0] if hasattr(message, "points") else message
+        positions = (
+            point.data
+            if isinstance(message, Float64MultiArray)
+            else point.positions
+            if hasattr(message, "points")
+            else message.position
+        )
+        names = getattr(message, "joint_names", None) or getattr(message, "name", None) or NAMES
+        self.told.append(message)
+        self.q_rad.update(zip(names, positions, strict=True))
+
+
+@pytest.fixture
+def node(domain: int) -> Iterator[Node]:
+    with graph(domain) as context:
+        node = Node("controller", context=context)
+        with spun(node):
+            yield node
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_an_arm_is_read_by_name_and_goes_where_it_is_told(node: Node, preset: str) -> None:
+    controller = Controller(node, preset)
+    motors = Ros2ControlMotors(NAMES, preset, 0.002)
+    assert np.allclose(motors.read().q_rad, 0.1) and not motors.objections(0.0) and motors.lost == ""
+    goal = 0.1 + 0.01 * np.arange(6)
+    motors.apply(goal)
+    assert until(lambda: np.allclose(motors.read().q_rad, goal)), controller.told
+    if preset == "joint_trajectory_controller":
+        due = controller.told[0].points[0].time_from_start
+        assert (due.sec, due.nanosec) == (0, 4_000_000)
+    motors.close()
+    motors.close()
+
+
+def test_what_is_not_near_the_last_reading_is_never_sent(node: Node) -> None:
+    controller = Controller(node, "crisp")
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002)
+    motors.read()
+    for goal in (np.full(6, 0.31), np.full(6, np.nan), np.full(5, 0.1)):
+        with pytest.raises(HardwareError, match="nothing was sent"):
+            motors.apply(goal)
+    motors.apply(np.full(6, 0.2))
+    assert until(lambda: controller.told) and len(controller.told) == 1
+    motors.close()
+
+
+def test_a_joint_that_goes_missing_and_states_that_grow_old_are_errors(node: Node) -> None:
+    controller = Controller(node, "crisp")
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002)
+    controller.left_out = "joint4"
+    assert until(lambda: _complaint(motors).endswith("needed once each: joint4"))
+    controller.left_out, controller.age_s = "", 0.5
+    assert until(lambda: "old; allowed: 0 to 0.1 s" in _complaint(motors))
+    controller.age_s = 0.0
+    assert until(lambda: _complaint(motors) == "")
+    controller.timer.cancel()
+    assert until(lambda: "joint_states is" in _complaint(motors))
+    motors.close()
+
+
+def _complaint(motors: Ros2ControlMotors) -> str:
+    try:
+        motors.read()
+    except HardwareError as error:
+        return str(error)
+    return ""
+
+
+def test_a_controller_that_is_not_active_or_has_another_master_gets_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "READY_S", 1.0)
+    controller = Controller(node, "forward_position_controller")
+    with pytest.raises(HardwareError, match="no controller listens on target_joint"):
+        Ros2ControlMotors(NAMES, "crisp", 0.002)
+    motors = Ros2ControlMotors(NAMES, "forward_position_controller", 0.002)
+    motors.read()
+    other = node.create_publisher(Float64MultiArray, "forward_position_controller/commands", qos.COMMAND)
+    assert until(lambda: motors.objections(3.0))
+    with pytest.raises(HardwareError, match="1 more publish"):
+        motors.apply(np.full(6, 0.1))
+    node.destroy_publisher(other)
+    assert until(lambda: not motors.objections(3.0))
+    node.destroy_subscription(controller.subscription)
+    assert until(lambda: motors.objections(3.0))
+    with pytest.raises(HardwareError, match="switch_controllers"):
+        motors.apply(np.full(6, 0.1))
+    assert controller.told == []
+    motors.close()
+
+
+def test_without_joint_states_or_with_an_unknown_preset_it_does_not_open(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "READY_S", 0.3)
+    with pytest.raises(HardwareError, match="no joint states on joint_states"):
+        Ros2ControlMotors(NAMES, "crisp", 0.002)
+    with pytest.raises(ConfigError, match="did you mean crisp"):
+        Ros2ControlMotors(NAMES, "crips", 0.002)
+
+
+@given(st.permutations(SHUFFLED), st.lists(st.floats(-3, 3), min_size=7, max_size=7))
+def test_the_order_of_joints_means_nothing(names: list[str], values: list[float]) -> None:
+    there = dict(zip(names, values, strict=True))
+    message = JointState(name=names, position=values, velocity=[-value for value in values])
+    q_rad, dq_rad_s = by_name(message, NAMES)
+    assert q_rad.tolist() == [there[name] for name in NAMES] and np.array_equal(dq_rad_s, -q_rad)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"name": []}, "have no joint"),
+        ({"name": ["a", "a"]}, "needed once each: a, b"),
+        ({"velocity": []}, "2 names, 2 positions, 0 velocities"),
+        ({"position": [float("nan"), 0.0]}, "not all finite"),
+        ({"velocity": [float("inf"), 0.0]}, "not all finite"),
+    ],
+)
+def test_joint_states_that_are_none_are_refused(more: dict, said: str) -> None:
+    message = JointState(**({"name": ["a", "b"], "position": [0.0, 1.0], "velocity": [0.0, 0.0]} | more))
+    with pytest.raises(HardwareError, match=said):
+        by_name(message, ("a", "b"))
