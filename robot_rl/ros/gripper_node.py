@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.context import Context
 
+from robot_rl.clock import MonotonicClock
 from robot_rl.errors import ConfigError
 from robot_rl.hardware import Gripper
 from robot_rl.ros.gripper_topics import GripperTopics
@@ -14,14 +15,14 @@ from robot_rl.ros.run import run
 from robot_rl.suggest import nearest
 
 DRIVERS: Mapping[str, str] = {
-    "franka": "robot_rl.drivers.franka_gripper:FrankaGripper",
-    "robotiq": "robot_rl.drivers.robotiq:RobotiqGripper",
+    "franka": "robot_rl.drivers.franka_gripper:open_franka_gripper",
+    "robotiq": "robot_rl.drivers.robotiq:open_robotiq",
 }
-"""Module and class, which is called with the address alone. Imported when it is asked for: each needs its own SDK."""
+"""Module, and what in it makes a `Gripper` of an address and a clock. Imported when asked for: each has its own SDK."""
 
 
 class GripperNode(DeviceNode):
-    """`driver`: a key of `DRIVERS`, or `MODULE:CLASS` of your own. `address`: where the driver finds the device."""
+    """`driver`: a key of `DRIVERS`, or `MODULE:NAME` of your own. `address`: where the driver finds the device."""
 
     def __init__(self, context: Context | None = None) -> None:
         super().__init__("gripper_node", {"driver": "", "address": ""}, context)
@@ -55,12 +56,12 @@ def open_gripper(driver: str, address: str) -> Gripper:
     path = DRIVERS.get(driver, driver)
     module, _, name = path.partition(":")
     if not (module and name):
-        raise ConfigError(f"driver={driver!r} is not known{nearest(driver, DRIVERS)}; or write MODULE:CLASS")
+        raise ConfigError(f"driver={driver!r} is not known{nearest(driver, DRIVERS)}; or write MODULE:NAME")
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"driver={driver}: {path} cannot be imported ({error}); install what it needs") from error
-    gripper: Gripper = found(address)
+    gripper: Gripper = found(address, MonotonicClock())
     return gripper
 
 

@@ -3,10 +3,11 @@
 import time
 
 import numpy as np
-from rclpy.clock import Clock
+from rclpy.clock import Clock as RosClock
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
+from robot_rl.clock import Clock
 from robot_rl.errors import HardwareError
 from robot_rl.hardware import GripperState
 from robot_rl.ros import qos
@@ -17,7 +18,7 @@ from robot_rl.tasks.base import Task
 class FakeGripper:
     """Moves its fingers 0.08 m in 0.4 s. With the address `broken` it does not read."""
 
-    def __init__(self, address: str = "") -> None:
+    def __init__(self, address: str = "", clock: Clock | None = None) -> None:
         self.address, self.closing, self.since_s, self.from_m = address, False, -10.0, 0.08
         self.commands: list[bool] = []
         self.closed = False
@@ -49,7 +50,7 @@ class FakeCamera:
 
     def publish(self, age_s: float = 0.0) -> None:
         picture = self._rng.integers(0, 256, (24, 32, 3), np.uint8)
-        self._publisher.publish(image_message(picture, to_stamp(Clock(), time.monotonic() - age_s), "optical"))
+        self._publisher.publish(image_message(picture, to_stamp(RosClock(), time.monotonic() - age_s), "optical"))
 
 
 class Notes:

@@ -174,6 +174,25 @@ def test_settings_that_cannot_be_used_leave_it_unconfigured(domain: int, given: 
         node.destroy_node()
 
 
+def test_it_can_be_deactivated_and_cleaned_up_and_begin_anew(domain: int) -> None:
+    with graph(domain, *parameters("task.name:=reach", ROOMY)) as context:
+        node = ArmNode(context)
+        node.begin()
+        first = node._child
+        node.trigger_deactivate()
+        assert node.label == "inactive" and first.poll() is None
+        node.trigger_activate()
+        node.trigger_deactivate()
+        node.trigger_cleanup()
+        assert first.poll() == 0 and node.label == "unconfigured"
+        node.begin()
+        assert node.label == "active" and node._child.poll() is None
+        second = node._child
+        node.end()
+        assert second.poll() == 0 and node.trouble is None
+        node.destroy_node()
+
+
 @pytest.mark.parametrize("task", ["reach", "pick_cube", "peg_insertion"])
 def test_the_cell_is_told_what_the_node_was_told(task: str) -> None:
     config = load_config([f"task={task}", "robot=ur5e", "safety.clip_m=0.012"])
