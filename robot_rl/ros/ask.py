@@ -2,7 +2,7 @@
 
 A topic, unlike a service, can be looked at from outside, needs no message type of its own, and a client that has gone
 leaves nothing behind. Request: `{"client", "id", "body"}`; reply: `{"client", "id", "body"}` or, instead of a body,
-`"error"`.
+`"error"` and whether it was a StaleError (`"stale"`).
 """
 
 import json
@@ -48,8 +48,8 @@ class Asker:
     def ask(self, body: Body, timeout_s: float | None = None) -> Body:
         """The body of the reply.
 
-        Raises StaleError when none came in time (whether it was obeyed is not known), HardwareError when nobody answers
-        or the answer is an error.
+        Raises StaleError when none came in time, or the other side got none (whether it was obeyed is not known),
+        HardwareError when nobody answers or the answer is another error.
         """
         if not self.answered:
             raise HardwareError(
@@ -67,7 +67,7 @@ class Asker:
         if reply is None:
             raise StaleError(f"no answer on {self.topic} within {wait_s} s; see how the node is, then ask again")
         if "error" in reply:
-            raise HardwareError(str(reply["error"]))
+            raise (StaleError if reply.get("stale") else HardwareError)(str(reply["error"]))
         answer = reply.get("body")
         return answer if isinstance(answer, dict) else {}
 
@@ -123,7 +123,7 @@ class Answerer:
         try:
             reply = {"body": self._handle(client, body)}
         except RobotRLError as error:
-            reply = {"error": one_line(error)}
+            reply = {"error": one_line(error), "stale": isinstance(error, StaleError)}
         self._reply.publish(String(data=json.dumps({"client": client, "id": number, **reply})))
 
 

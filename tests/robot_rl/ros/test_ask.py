@@ -50,11 +50,13 @@ def test_a_refusal_is_an_error_with_its_reason(nodes: tuple[Node, Node]) -> None
     desk, client = nodes
 
     def refuse(_: str, body: dict) -> dict:
-        raise HardwareError(f"no {body['what']} here")
+        raise (StaleError if body["stale"] else HardwareError)(f"no {body['what']} here")
 
     Answerer(desk, "desk", refuse)
-    with pytest.raises(HardwareError, match="no gripper here"):
-        asker(client).ask({"what": "gripper"})
+    for stale, kind in ((False, HardwareError), (True, StaleError)):
+        with pytest.raises(HardwareError, match="no gripper here") as caught:
+            asker(client).ask({"what": "gripper", "stale": stale})
+        assert caught.type is kind
 
 
 def test_nobody_and_silence_are_told_apart(nodes: tuple[Node, Node]) -> None:
