@@ -25,14 +25,13 @@ from robot_rl.ros.arm_topics import ArmTopics
 from robot_rl.ros.node import OK, DeviceNode, config_from, config_parameters, status
 from robot_rl.ros.port import CellPort, serve_cell
 from robot_rl.ros.run import run
+from robot_rl.sim_parts import STEP_MARGIN
 from robot_rl.tasks import make_task
 from robot_rl.tasks.base import Task
 from robot_rl.validate import leaves
 
 END_S = 8.0
 """What the arm's process may take to brake, rest and end."""
-STEP_MARGIN = 1.2
-"""The gate's step clip against the policy's largest step: room for the return of undriven axes."""
 
 
 class ArmNode(DeviceNode):

@@ -9,6 +9,7 @@ from robot_rl.clock import MonotonicClock
 from robot_rl.config import Config
 from robot_rl.devices import Devices
 from robot_rl.errors import StaleError
+from robot_rl.make import ACTOR
 from robot_rl.ros.ask import Asker
 from robot_rl.ros.port import RosCellClient
 from robot_rl.ros.remote import RosCamera, RosGripper
@@ -17,8 +18,6 @@ from robot_rl.ros.session import Session
 from robot_rl.ros.tracker import Tracker
 from robot_rl.tasks.base import Task
 
-ACTOR = "actor"
-"""Name of the environment towards the authority, as `make_env` has it"""
 READY_S = 15.0
 """Longest wait for each device"""
 SCENE_S = 1.0
