@@ -21,6 +21,8 @@ from controllers.models import ArmLimits
 from controllers.pose import Array, length, quat_conj, quat_mul, quat_rotate, quat_to_rotvec
 from controllers.records import Reference
 
+AXES = 6
+"""Of a pose: an arm with more joints has spare ones."""
 POSTURE_HZ = 0.5
 """Rate at which spare joints return to the posture, 1/s."""
 STIFFER = 10.0
@@ -123,9 +125,12 @@ class JointFollower:
 
     def _joint_speeds(self, reference: Reference, wrench: Array) -> Array:
         """(n,) rad/s, before the joints' own limits."""
-        inverse, posture = self._model.inverse, POSTURE_HZ * (self._posture - self._q)
-        spare: Array = posture - inverse @ (self._model.jacobian @ posture)
-        return spare + inverse @ self._twist(reference, wrench)
+        inverse = self._model.inverse
+        speeds: Array = inverse @ self._twist(reference, wrench)
+        if len(self._q) > AXES:
+            posture = POSTURE_HZ * (self._posture - self._q)
+            speeds += posture - inverse @ (self._model.jacobian @ posture)
+        return speeds
 
     def _twist(self, reference: Reference, wrench: Array) -> Array:
         """(6,) velocity of the commanded tool, base frame."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import mujoco
 
 from controllers.kinematics import ArmModel
+from controllers.models import arm_limits
 from controllers.pose import Array
 from robot_rl.cell.motors import Motors, SimMotors
 from robot_rl.clock import Clock
@@ -59,7 +60,9 @@ def _franka(config: "CellConfig", spec: mujoco.MjSpec, q_rad: Array, clock: Cloc
     from robot_rl.drivers.franka import FrankaMotors
 
     _need_joints(config, q_rad, 7)
-    return FrankaMotors(config.address, clock, config.robot.control_hz, realtime_kernel=config.realtime_kernel)
+    tool, limits = ArmModel(spec.compile(), len(q_rad)), arm_limits(config.robot.model)
+    period_s = 1.0 / config.robot.control_hz
+    return FrankaMotors(config.address, tool, limits, clock, period_s, realtime_kernel=config.realtime_kernel)
 
 
 def _need_joints(config: "CellConfig", q_rad: Array, joints: int) -> None:

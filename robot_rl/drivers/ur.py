@@ -10,9 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from controllers.kinematics import ArmModel
-from controllers.pose import Array, quat_conj, quat_from_rotvec, quat_rotate, rotation_between_rad
+from controllers.pose import Array, Pose, frozen, quat_conj, quat_from_rotvec, quat_rotate
 from robot_rl.cell.motors import Reading
 from robot_rl.clock import Clock
+from robot_rl.drivers.payload import objections
 from robot_rl.errors import ConfigError, HardwareError
 from robot_rl.operator import Finding
 
@@ -22,8 +23,6 @@ STALE_S, LOST_S = 0.1, 1.0
 """Age of the newest state that is not believed, and with which the robot counts as gone."""
 LOOKAHEAD_S, GAIN = 0.03, 2000.0
 """Of `servoj`: the values of the vendor's ROS 2 driver, which lag least."""
-TCP_M, TCP_RAD = 0.01, 0.05
-"""How far robot and model may disagree about the tool point: calibration differs by millimetres from arm to arm."""
 RUNNING, PLAYING = 7, 2
 GONE = "see to its network and power, then start the arm's process again"
 MODES = {
@@ -115,21 +114,10 @@ class UrMotors:
 
     def objections(self, now_s: float) -> tuple[Finding, ...]:
         """Payload or tool point not set in the robot as the model has them."""
-        wrong, payload_kg = [], self._receive.getPayload()
-        if not payload_kg > 0.0:
-            wrong.append(
-                f"the robot's payload is {payload_kg:g} kg; set mass and centre of the gripper in its installation"
-            )
         self._tool.update(np.array(self._receive.getActualQ()), np.zeros(6))
-        pose, ours = np.array(self._receive.getActualTCPPose()), self._tool.tcp()
-        apart_m = float(np.linalg.norm(pose[:3] - ours.position_m))
-        apart_rad = rotation_between_rad(quat_from_rotvec(pose[3:]), ours.quat_wxyz)
-        if not (apart_m <= TCP_M and apart_rad <= TCP_RAD):
-            wrong.append(
-                f"the robot's tool point is {apart_m * 1e3:.0f} mm and {apart_rad:.2f} rad from the model's (at most "
-                f"{TCP_M * 1e3:.0f} mm, {TCP_RAD} rad); set the TCP at the pendant, or give the model of this arm"
-            )
-        return (Finding("payload", False, now_s, "ur", "; ".join(wrong)),) if wrong else ()
+        pose = np.array(self._receive.getActualTCPPose())
+        told = Pose(frozen(pose[:3]), frozen(quat_from_rotvec(pose[3:])))
+        return objections("ur", self._receive.getPayload(), told, self._tool.tcp(), now_s)
 
     def clear(self) -> None:
         """Nothing: after a stop the program on the robot is gone, and a fresh process begins anew."""
