@@ -1,5 +1,7 @@
 """The real ur_rtde library against a loopback controller, in the process that the product gives it."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 
 from controllers.models import home_q
 from robot_rl.operator import State
-from tests.robot_rl.drivers.ur_cell import Cell, Robot, refused_start, until
+from tests.robot_rl.drivers.ur_cell import ROOT, Cell, Robot, refused_start, until
 
 pytest.importorskip("rtde_control")
 
@@ -135,3 +137,27 @@ def test_nobody_at_the_address_is_said_in_one_line(robot: Robot, tmp_path: Path)
     robot.address = robot.address + "7"
     result = refused_start(robot, tmp_path)
     assert result.returncode == 1 and "no UR answers" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_the_first_motion_of_the_bring_up_page_feels_a_push_asks_the_list_and_moves(robot: Robot, cell: Cell) -> None:
+    command = [sys.executable, "-u", str(ROOT / "examples" / "05_first_motion.py"), str(cell.path)]
+    robot.order("force 0 0 20")
+    script = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    script.stdin.write("eve\n")
+    script.stdin.flush()
+    said = ""
+    while "largest force" not in said:
+        said = script.stdout.readline()
+        assert said, "it ended before the push was felt"
+    robot.order("force 0 0 0")
+    rest, _ = script.communicate("yes\n" * 4, timeout=60)
+    assert "20.0 N" in said and script.returncode == 0, rest
+    assert "up by 1" in rest or "up by 2" in rest
+
+
+def test_a_push_that_is_felt_the_wrong_way_round_ends_the_first_motion(robot: Robot, cell: Cell) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "05_first_motion.py"), str(cell.path)]
+    robot.order("force 0 0 -20")
+    result = subprocess.run(command, input="eve\n", capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1 and "Do not go on" in result.stderr
+    assert cell.authority.view().state is State.DISARMED
