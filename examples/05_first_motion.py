@@ -67,6 +67,8 @@ if real:
     print(f"largest force upwards: {highest_n:.1f} N")
     if not highest_n >= PUSH_N:
         sys.exit(f"no {PUSH_N} N upwards felt: sign or frame of the force is wrong, or nobody pushed. Do not go on.")
+    print("Let go of the tool.")
+    time.sleep(3.0)
 findings = [finding(check.name, check.asks) for check in CHECKS]
 view = authority.take("bring-up").view
 for answer in (

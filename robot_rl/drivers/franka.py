@@ -28,7 +28,8 @@ JUMP_RAD = 0.1
 """A command further than this from where the robot means to be is an error, not a motion."""
 STILL_RAD = 1e-4
 """Commands that differ by less from the robot's desired joints ask for no motion."""
-STALE_S, RECOVER_S = 0.1, 10.0
+STALE_S, LOST_S, RECOVER_S = 0.1, 1.0, 10.0
+"""Age of the newest state that is not believed, and with which the robot counts as gone; the longest recovery."""
 TORQUE_NM, FORCE_N = 20.0, 40.0
 """From which the robot itself stops (reflex): beside, not instead of, the force limits of the arm's loop."""
 GONE = "see to its network and power and to FCI in Desk, then start the arm's process again"
@@ -80,9 +81,13 @@ class FrankaMotors:
         now_s, stamp_ms = self._clock.now_s(), state.time.to_msec()
         if stamp_ms != self._stamp_ms:
             self._stamp_ms, self._fresh_s = stamp_ms, now_s
+        if not now_s - self._fresh_s <= LOST_S:
+            self.lost = self.lost or f"the Franka is gone (no state for {LOST_S} s): {GONE}"
+            raise HardwareError(self.lost)
         if not now_s - self._fresh_s <= STALE_S:
             raise HardwareError(f"no state from the Franka for {STALE_S} s: see to its network and power")
         self._fault = self._fault or self._wrong(state)
+        self._desired = np.array(state.q_d)
         self._reading = Reading(np.array(state.q), np.array(state.dq), -np.array(state.K_F_ext_hat_K))
         return self._reading
 
@@ -130,13 +135,12 @@ class FrankaMotors:
                 f"{error}: this kernel has no real-time scheduling; install a PREEMPT_RT kernel "
                 "(docs/hardware-franka.md), or set realtime_kernel=false for development"
             ) from error
-        except sdk.Exception as error:
+        except (sdk.Exception, RuntimeError) as error:
             raise HardwareError(f"the Franka at {address} cannot be used ({error}); {GONE}") from error
 
     def _retarget(self, values: Array) -> None:
         """A velocity that leads from the robot's desired joints to the commanded ones, and goes where these go."""
-        desired = np.array(self._asked(lambda: self._robot.state).q_d)
-        off = values - desired
+        off = values - self._desired
         if not np.abs(off).max() <= JUMP_RAD:
             self._fault = (
                 f"a command {np.abs(off).max():.3f} rad from the robot's joints, at most {JUMP_RAD}; clear, arm anew"
@@ -164,7 +168,7 @@ class FrankaMotors:
         """Errors that ended the last motion; none while it is well."""
         try:
             self._robot.poll_motion()
-        except self._sdk.Exception:
+        except (self._sdk.Exception, RuntimeError):
             return state.last_motion_errors
         return None
 
@@ -172,7 +176,7 @@ class FrankaMotors:
         """What the robot answers. Raises HardwareError for an error of the library."""
         try:
             return call()
-        except self._sdk.NetworkException as error:
+        except (self._sdk.NetworkException, RuntimeError) as error:  # the latter from the network library below
             self.lost = f"the Franka is gone ({error}): {GONE}"
             raise HardwareError(self.lost) from error
         except (self._sdk.Exception, self._sdk.InvalidMotionTypeException) as error:
@@ -191,7 +195,7 @@ class FrankaMotors:
     def _recover(self) -> None:
         try:
             recovered, why = self._robot.recover_from_errors(), "it says no"
-        except self._sdk.Exception as error:
+        except (self._sdk.Exception, RuntimeError) as error:
             recovered, why = False, str(error)
         self._fault = "" if recovered else f"the Franka does not recover ({why}); see to it, then clear and arm anew"
 

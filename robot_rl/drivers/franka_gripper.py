@@ -20,7 +20,7 @@ class FrankaFingers:
         try:
             self._hand = self._sdk.Gripper(address)
             self._full_m = float(self._hand.max_width)
-        except self._sdk.Exception as error:
+        except (self._sdk.Exception, RuntimeError) as error:
             raise HardwareError(f"the Franka hand at {address} cannot be used ({error}); see to it in Desk") from error
         if not self._full_m > 0.01:
             raise HardwareError(f"the Franka hand knows an opening of {self._full_m:.3f} m only; home it in Desk")
@@ -28,7 +28,7 @@ class FrankaFingers:
     def width_m(self) -> float:
         try:
             return float(self._hand.width)
-        except self._sdk.Exception as error:
+        except (self._sdk.Exception, RuntimeError) as error:
             raise HardwareError(f"the Franka hand does not answer ({error}); see to it in Desk") from error
 
     def move(self, closing: bool) -> None:
@@ -42,7 +42,7 @@ class FrankaFingers:
                 )
             else:
                 self._motion = self._hand.open_async(SPEED_M_S)
-        except (self._sdk.Exception, self._sdk.GripperException) as error:
+        except (self._sdk.Exception, self._sdk.GripperException, RuntimeError) as error:
             raise HardwareError(f"the Franka hand refuses to move ({error}); see to it in Desk") from error
 
     def close(self) -> None:

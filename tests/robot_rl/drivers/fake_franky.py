@@ -73,7 +73,7 @@ class Robot:
             raise RealtimeException("libfranka: Running kernel does not have realtime capabilities.")
         self.q = home_q("panda").copy()
         self.dq, self.force, self.mass_kg = np.zeros(7), np.zeros(6), 0.73
-        self.time_ms, self.mode, self.frozen, self.gone = 0, RobotMode.Idle, False, False
+        self.time_ms, self.mode, self.frozen, self.gone = 0, RobotMode.Idle, False, None
         self.errors, self.ended = SimpleNamespace(joint_reflex=False, power_limit_violation=False), SimpleNamespace()
         self.motions: list[JointVelocityMotion] = []
         self.recoveries, self.recovers, self.failed, self.stopped = 0, True, "", 0
@@ -82,7 +82,7 @@ class Robot:
     @property
     def state(self) -> SimpleNamespace:
         if self.gone:
-            raise NetworkException("libfranka: UDP receive: Timeout")
+            raise self.gone
         self.time_ms += 0 if self.frozen else 1
         return SimpleNamespace(
             q=self.q, dq=self.dq, q_d=self.q, K_F_ext_hat_K=self.force, time=Duration(self.time_ms),

@@ -130,9 +130,10 @@ def test_clearing_a_robot_without_errors_asks_it_for_nothing(desk: Desk) -> None
     assert desk.robot.recoveries == 0
 
 
-def test_a_robot_that_is_gone_is_gone_for_good(desk: Desk) -> None:
-    desk.robot.gone = True
-    with pytest.raises(HardwareError, match="UDP receive"):
+@pytest.mark.parametrize("error", [fake_franky.NetworkException("UDP receive"), RuntimeError("Net Exception")])
+def test_a_robot_that_is_gone_is_gone_for_good(desk: Desk, error: Exception) -> None:
+    desk.robot.gone = error
+    with pytest.raises(HardwareError, match=str(error)):
         desk.motors.read()
     assert "start the arm's process again" in desk.motors.lost
     with pytest.raises(HardwareError):
@@ -145,6 +146,11 @@ def test_a_state_that_no_longer_changes_is_not_believed(desk: Desk) -> None:
     desk.clock.sleep_until(desk.clock.now_s() + 0.11)
     with pytest.raises(HardwareError, match="no state"):
         desk.motors.read()
+    assert not desk.motors.lost
+    desk.clock.sleep_until(desk.clock.now_s() + 1.0)
+    with pytest.raises(HardwareError, match="is gone"):
+        desk.motors.read()
+    assert desk.motors.lost
 
 
 def test_the_wrench_is_what_acts_on_the_tool_not_its_reaction(desk: Desk) -> None:
