@@ -1,11 +1,12 @@
 """What the arm's process needs of a motor driver, and a simulated one."""
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import mujoco
 import numpy as np
 
 from controllers.pose import Array
+from robot_rl.operator import Finding
 
 
 class Reading(NamedTuple):
@@ -20,19 +21,40 @@ class Reading(NamedTuple):
 
 
 class Motors(Protocol):
-    """The drives of one arm. Neither call may block for longer than a small part of a control period."""
+    """The drives of one arm. No call may block for longer than a small part of a control period."""
+
+    @property
+    def kind(self) -> Literal["torque", "position"]:
+        """What `apply` takes."""
+        ...
 
     @property
     def simulated(self) -> bool:
         """Nothing real moves: the pre-flight list passes itself."""
         ...
 
+    @property
+    def lost(self) -> str:
+        """Why this process reaches the drives no more, for good; empty while it may. It holds, says so and ends."""
+        ...
+
     def read(self) -> Reading:
         """The present state. Raises HardwareError when the drives do not tell it."""
         ...
 
-    def apply(self, tau_nm: Array) -> None:
-        """Torques (n,) in Nm until the next call. Raises HardwareError when the drives do not take them."""
+    def apply(self, values: Array) -> None:
+        """Torques (n,) in Nm or joint positions (n,) in rad, by `kind`, until the next call.
+
+        Raises HardwareError when the drives do not take them. Without a next call the arm must come to rest.
+        """
+        ...
+
+    def objections(self, now_s: float) -> tuple[Finding, ...]:
+        """Failed pre-flight checks that the drives know of themselves: no person's tick outweighs them."""
+        ...
+
+    def clear(self) -> None:
+        """A person has seen to the arm: take up work again, in the background, as far as the drives allow it."""
         ...
 
     def close(self) -> None:
@@ -44,6 +66,7 @@ class SimMotors:
     """An arm with its gripper in free space. Every `apply` is one control period of physics."""
 
     simulated = True
+    lost = ""
 
     def __init__(self, model: mujoco.MjModel, joints: int, q_rad: Array, period_s: float) -> None:
         """`model` is this object's own from here on; the arm starts at rest at `q_rad` (n,)."""
@@ -59,9 +82,19 @@ class SimMotors:
         data, n = self._data, self._joints
         return Reading(data.qpos[:n].copy(), data.qvel[:n].copy(), self._wrench)
 
-    def apply(self, tau_nm: Array) -> None:
-        self._data.ctrl[: self._joints] = tau_nm
+    @property
+    def kind(self) -> Literal["torque"]:
+        return "torque"
+
+    def apply(self, values: Array) -> None:
+        self._data.ctrl[: self._joints] = values
         mujoco.mj_step(self._model, self._data, self._substeps)
+
+    def objections(self, now_s: float) -> tuple[Finding, ...]:
+        return ()
+
+    def clear(self) -> None:
+        """There is nothing to clear."""
 
     def close(self) -> None:
         """Nothing to release."""

@@ -7,8 +7,9 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from controllers.arm_loop import ArmLoop
+from controllers.follower import JointFollower
 from controllers.kinematics import ArmModel
-from controllers.pose import frozen
+from controllers.pose import Array, frozen
 from controllers.records import ArmState, PoseCommand, Verdict
 from robot_rl.cell import cell_pb2 as pb
 from robot_rl.cell import codec
@@ -68,9 +69,14 @@ class CellServer:
         clock: Clock,
         control_hz: float,
         first_fence: int = 0,
+        follower: JointFollower | None = None,
     ) -> None:
-        """`model` is the one that `loop` was built with. Raises ConfigError when the path cannot be had."""
+        """`model` is the one that `loop` was built with; `follower` is needed by motors that take positions.
+
+        Raises ConfigError when the path cannot be had.
+        """
         self._motors, self._model, self.loop, self._clock = motors, model, loop, clock
+        self._follower, self._anew = follower, False
         self.guard = Guard(loop, clock, control_hz, hardware=not motors.simulated, first_fence=first_fence)
         self._reading = Reading(np.full(model.joints, np.nan), np.full(model.joints, np.nan), np.full(6, np.nan))
         self._read_s = np.inf
@@ -89,6 +95,11 @@ class CellServer:
         return self._door.counts
 
     @property
+    def lost(self) -> str:
+        """Why the motors cannot be reached any more, for good; empty while they can."""
+        return self._motors.lost
+
+    @property
     def at_rest(self) -> bool:
         """Neither reference nor joints move any more."""
         rates = (*self.loop.motion.now.linear_m_s, *self.loop.motion.now.angular_rad_s, *self._reading.dq_rad_s)
@@ -98,14 +109,17 @@ class CellServer:
         """One period, which should have started at `deadline_s`."""
         self._look()
         if not self._started and np.isfinite(self._reading.q_rad).all():
-            self.loop.reset(self._reading.q_rad)  # wherever the arm is: that is what is held
+            self._stand_still()  # wherever the arm is: that is what is held
             self._started = True
         self._door.tick()
         self.guard.tick()
         q_rad, dq_rad_s, wrench = self._reading
         tau_nm = self.loop.tick(q_rad, dq_rad_s, float(np.linalg.norm(wrench[:3])), self._clock.now_s())
         try:
-            self._motors.apply(tau_nm)
+            if self._follower is None:
+                self._motors.apply(tau_nm)
+            elif self._started:  # before the first reading nobody knows where the arm is
+                self._motors.apply(self._follow(self._follower))
         except HardwareError as error:
             self._trouble = str(error)
         self.guard.authority.mirror("motors", self._trouble)
@@ -130,6 +144,26 @@ class CellServer:
         except HardwareError as error:
             self._trouble = str(error)
             self._reading = Reading(*(np.full_like(part, np.nan) for part in self._reading))
+
+    def _follow(self, follower: JointFollower) -> Array:
+        """(n,) rad: where the joints go in this period."""
+        q_rad, dq_rad_s, wrench = self._reading
+        seen = np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all()
+        if self._anew and seen and self.at_rest:
+            self._stand_still()
+            self._anew = False
+        still = (
+            bool(self.loop.fault) or self.guard.authority.state is State.DISARMED
+        )  # nobody has vouched for its force
+        q_rad = follower.tick(self.loop.motion.now, wrench if seen else np.full(6, np.nan), still)
+        self.guard.authority.mirror("follower", follower.fault)
+        return q_rad
+
+    def _stand_still(self) -> None:
+        """Hold what is measured."""
+        self.loop.reset(self._reading.q_rad)
+        if self._follower is not None:
+            self._follower.reset(self._reading.q_rad)
 
     def _serve(self, client: Client, data: bytes, since_s: float) -> bytes:
         try:
@@ -164,10 +198,23 @@ class CellServer:
         if verb not in VERBS:
             refusal = self._of_part(verb, getattr(request, verb))
             return Answer(refusal, self.guard.authority.view())
+        if verb == "arm":
+            self._object(request.arm)
         answer = VERBS[verb](self.guard.authority, request)
-        if verb == "clear" and not answer.refused and self.loop.fault and np.isfinite(self._reading.q_rad).all():
-            self.loop.reset(self._reading.q_rad)  # the person has seen to it: hold what is measured
+        if verb == "clear" and not answer.refused:
+            self._motors.clear()
+            self._anew = self._follower is not None  # once it is at rest: a person may have moved it by hand
+            if self.loop.fault and np.isfinite(self._reading.q_rad).all():
+                self.loop.reset(self._reading.q_rad)  # the person has seen to it: hold what is measured
         return answer
+
+    def _object(self, m: pb.Start) -> None:
+        """Put what the drives themselves object in the place of what was found."""
+        against = self._motors.objections(self._clock.now_s())
+        names = {finding.check for finding in against}
+        found = [finding for finding in codec.decode_findings(m.findings) if finding.check not in names]
+        del m.findings[:]
+        m.findings.extend(codec.encode_findings((*found, *against)))
 
     def _of_part(self, verb: str, m: pb.Part) -> str:
         """Carry out `beat`, `trouble` or `watch`; why not, if so."""
