@@ -80,6 +80,7 @@ class Part:
         return (*words, "--log-level", self.log_level)
 
 
+CONTROLLER = "forward_position_controller"
 NODES = (
     Argument("namespace", "of all nodes and topics: a second arm is a second start with a namespace of its own"),
     Argument("record", "folder for a record of all topics; empty: none"),
@@ -101,6 +102,7 @@ ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
             Argument("robot", "the arm; sim rehearses with all devices simulated", None, ROBOTS),
             Argument("model", "arm: panda, ur5e, or the path of an MJCF file with a site `flange`"),
             Argument("address", "of the robot's controller in the network, for franka and ur"),
+            Argument("controller", "for ros2_control: the running controller that takes joint positions", CONTROLLER),
             Argument("gripper", "usual: franka with a franka, robotiq with a ur", "usual", GRIPPERS),
             Argument("cameras", "NAME=realsense:SERIAL or NAME=opencv:DEVICE, separated by commas"),
             Argument("task", "what is to be learnt, for its forces: reach, peg_insertion, pick_cube"),
@@ -177,8 +179,8 @@ def _robot(values: Given) -> tuple[Part, ...]:
     if robot == "ros2_control" and not values["model"]:
         raise ConfigError("robot:=ros2_control needs model:=panda, ur5e or the path of an MJCF file")
     said = _said(values, model="robot.model", task="task.name")
-    if values["address"]:
-        said["cell"] = (f"address={values['address']}",)  # a setting of the arm's own process
+    address = values["controller"] if robot == "ros2_control" else values["address"]
+    said["cell"] = (f"address={address}",)  # a setting of the arm's own process
     arm = replace(_node("arm", values, f"{robot}.yaml", said), essential=True, moves=True)
     driver = USUAL.get(robot, "none") if gripper == "usual" else gripper
     held = {"driver": driver, **_said(values, address="address")}

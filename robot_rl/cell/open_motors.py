@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import mujoco
@@ -28,7 +29,9 @@ def check_driver(config: "CellConfig") -> None:
         raise ConfigError(f"robot.driver={name} is no driver of an arm{nearest(name, DRIVERS)}")
     if name == "sim" and address:
         raise ConfigError(f"address={address} is of no use to robot.driver=sim; give robot.driver=ur or franka with it")
-    if name != "sim" and not ADDRESS.fullmatch(address):
+    if name == "ros2_control" and not address:
+        raise ConfigError("robot.driver=ros2_control needs a controller, such as address=joint_trajectory_controller")
+    if name in ("ur", "franka") and not ADDRESS.fullmatch(address):
         raise ConfigError(
             f"address={address!r} of robot.driver={name}: a host name or IP address is needed, such as 192.168.1.10"
         )
@@ -65,6 +68,17 @@ def _franka(config: "CellConfig", spec: mujoco.MjSpec, q_rad: Array, clock: Cloc
     return FrankaMotors(config.address, tool, limits, clock, period_s, realtime_kernel=config.realtime_kernel)
 
 
+def _ros2_control(config: "CellConfig", spec: mujoco.MjSpec, q_rad: Array, clock: Clock) -> Motors:
+    """By name: only this driver knows ROS."""
+    model = spec.compile()
+    names = config.joints or [model.joint(i).name for i in range(len(q_rad))]
+    _need_joints(config, q_rad, len(names))
+    motors: Motors = import_module("robot_rl.ros.control").Ros2ControlMotors(
+        names, config.address, 1.0 / config.robot.control_hz, config.robot.namespace, config.wrench_topic
+    )
+    return motors
+
+
 def _need_joints(config: "CellConfig", q_rad: Array, joints: int) -> None:
     if len(q_rad) != joints:
         raise ConfigError(
@@ -73,4 +87,9 @@ def _need_joints(config: "CellConfig", q_rad: Array, joints: int) -> None:
         )
 
 
-DRIVERS: Mapping[str, Opener] = {"sim": _sim, "ur": _ur, "franka": _franka}
+DRIVERS: Mapping[str, Opener] = {
+    "sim": _sim,
+    "ur": _ur,
+    "franka": _franka,
+    "ros2_control": _ros2_control,
+}

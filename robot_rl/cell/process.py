@@ -58,7 +58,11 @@ class CellConfig:
     task: TaskConfig = field(default_factory=TaskConfig)
     """Its force budget and the force at which the arm stops are used."""
     address: str = ""
-    """Host name or IP address of the robot's controller; needed by every driver but `sim`."""
+    """Host name or IP address of the robot's controller; for `ros2_control` the name of the running controller."""
+    joints: list[str] = field(default_factory=list)
+    """ros2_control: names of the joints in its joint states, base to tip; empty: those of the model."""
+    wrench_topic: str = ""
+    """ros2_control: WrenchStamped in the tool frame; empty: contact is not felt, and nothing here stops at one."""
     realtime_kernel: bool = True
     """Franka: refuse to start on a kernel without real-time scheduling. `false` is for development, not for a robot
     that people work with."""

@@ -46,6 +46,7 @@ class ArmNode(DeviceNode):
 
     def open(self) -> None:
         config = config_from(self)
+        config.robot.namespace = config.robot.namespace or self.get_namespace().strip("/")
         names = joint_names(config.robot.model)
         self._folder = Path(tempfile.mkdtemp(prefix="robot_rl_"))
         path = self._folder / "arm"

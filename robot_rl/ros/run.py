@@ -32,7 +32,7 @@ class Spinner:
 
     def __init__(self, node: Node) -> None:
         self.error: Exception | None = None
-        self._node, self._ended = node, False
+        self.node, self._ended = node, False
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
         self._thread = threading.Thread(target=self._spin, name=f"spin {node.get_name()}", daemon=True)
@@ -67,7 +67,7 @@ class Spinner:
         if isinstance(error, ExternalShutdownException):
             self._ended = True
             return
-        self._node.get_logger().error(one_line(error))
+        self.node.get_logger().error(one_line(error))
         if not isinstance(error, RobotRLError):
             self.error = error
 

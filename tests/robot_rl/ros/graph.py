@@ -54,6 +54,7 @@ class Process:
     def __init__(self, *arguments: str, **more: str) -> None:
         self.child = subprocess.Popen(
             [sys.executable, *arguments],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -63,6 +64,11 @@ class Process:
 
     def tell(self, number: signal.Signals) -> None:
         self.child.send_signal(number)
+
+    def order(self, line: str) -> None:
+        """A line on its standard input."""
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
 
     def end(self, bound_s: float = 20.0) -> tuple[int, str]:
         """Exit code and output; killed when it does not end by itself."""

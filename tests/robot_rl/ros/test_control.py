@@ -1,54 +1,21 @@
-import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rclpy.clock import Clock
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 from robot_rl.errors import ConfigError, HardwareError
+from robot_rl.operator import State
 from robot_rl.ros import control, qos
 from robot_rl.ros.control import PRESETS, Ros2ControlMotors, by_name
-from robot_rl.ros.convert import to_stamp
-from tests.robot_rl.ros.graph import graph, spun, until
-
-NAMES = tuple(f"joint{i}" for i in range(1, 7))
-SHUFFLED = ("joint3", "finger", "joint1", "joint6", "joint2", "joint5", "joint4")
-
-
-class Controller:
-    """Broadcaster and position controller of an arm that goes at once where it is told."""
-
-    def __init__(self, node: Node, preset: str) -> None:
-        self.q_rad = dict.fromkeys(SHUFFLED, 0.1)
-        self.left_out, self.age_s, self.told = "", 0.0, []
-        self._states = node.create_publisher(JointState, "joint_states", qos.STATE)
-        self.timer = node.create_timer(0.005, self.publish)
-        self._kind = PRESETS[preset].kind
-        self.subscription = node.create_subscription(self._kind, PRESETS[preset].topic, self._take, qos.COMMAND)
-
-    def publish(self) -> None:
-        there = [name for name in SHUFFLED if name != self.left_out]
-        message = JointState(name=there, position=[self.q_rad[n] for n in there], velocity=[0.0] * len(there))
-        message.header.stamp = to_stamp(Clock(), time.monotonic() - self.age_s)
-        self._states.publish(message)
-
-    def _take(self, message) -> None:
-        point = message.points[0] if hasattr(message, "points") else message
-        positions = (
-            point.data
-            if isinstance(message, Float64MultiArray)
-            else point.positions
-            if hasattr(message, "points")
-            else message.position
-        )
-        names = getattr(message, "joint_names", None) or getattr(message, "name", None) or NAMES
-        self.told.append(message)
-        self.q_rad.update(zip(names, positions, strict=True))
+from tests.robot_rl.drivers.person import Cell
+from tests.robot_rl.ros.controller import NAMES, SHUFFLED, Controller
+from tests.robot_rl.ros.graph import Process, graph, spun, until
 
 
 @pytest.fixture
@@ -163,3 +130,51 @@ def test_joint_states_that_are_none_are_refused(more: dict, said: str) -> None:
     message = JointState(**({"name": ["a", "b"], "position": [0.0, 1.0], "velocity": [0.0, 0.0]} | more))
     with pytest.raises(HardwareError, match=said):
         by_name(message, ("a", "b"))
+
+
+@pytest.fixture
+def controller(domain: int) -> Iterator[Process]:
+    process = Process("-m", "tests.robot_rl.ros.controller", "forward_position_controller")
+    yield process
+    assert process.end() == (0, "")  # its standard input is closed
+
+
+@pytest.fixture
+def cell(controller: Process, tmp_path: Path) -> Iterator[Cell]:
+    settings = ("robot.driver=ros2_control", "robot.model=ur5e", "address=forward_position_controller")
+    cell = Cell(f"socket={tmp_path / 'arm'}", *settings)
+    yield cell
+    cell.end()
+
+
+def test_the_arm_s_process_moves_an_arm_whose_controller_is_another_process(cell: Cell) -> None:
+    before_m = cell.arm.read().tcp.position_m
+    cell.move(0.04)
+    assert np.allclose(cell.arm.read().tcp.position_m - before_m, [0.0, -0.04, 0.0], atol=4e-3)
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ("leave_out joint4", "needed once each: joint4"),
+        ("age 0.5", "old; allowed: 0 to 0.1 s"),
+        ("nan joint2", "finite"),
+        ("deaf", "no controller listens on forward_position_controller/commands"),
+    ],
+)
+def test_what_goes_wrong_at_the_controller_stops_the_arm_and_is_said(
+    cell: Cell, controller: Process, order: str, said: str
+) -> None:
+    cell.armed()
+    controller.order(order)
+    assert until(lambda: cell.authority.view().state is State.STOPPED)
+    assert until(lambda: any(said in fault for fault in cell.authority.view().faults)), cell.authority.view()
+
+
+def test_without_its_controller_the_arm_s_process_ends_before_anything_moves(
+    controller: Process, tmp_path: Path
+) -> None:
+    settings = ("robot.driver=ros2_control", "robot.model=ur5e", "address=crisp", f"socket={tmp_path / 'arm'}")
+    process = Process("-m", "robot_rl.cell", *settings)
+    code, output = process.end(40.0)
+    assert code == 1 and "no controller listens on target_joint" in output.strip().splitlines()[-1], output

@@ -1,0 +1,76 @@
+"""A controller of ros2_control as its topics show it, here or as a process: `python -m ... PRESET`, orders on standard
+input, until that is closed."""
+
+import os
+import sys
+import time
+from functools import partial
+
+from rclpy.clock import Clock
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+from controllers.models import home_q
+from robot_rl.ros import qos
+from robot_rl.ros.control import PRESETS
+from robot_rl.ros.convert import to_stamp
+from tests.robot_rl.ros.graph import graph, spun
+
+NAMES = tuple(f"joint{i}" for i in range(1, 7))
+SHUFFLED = ("joint3", "finger", "joint1", "joint6", "joint2", "joint5", "joint4")
+
+
+class Controller:
+    """Broadcaster and position controller of an arm that goes at once where it is told."""
+
+    def __init__(self, node: Node, preset: str) -> None:
+        self.q_rad = dict.fromkeys(SHUFFLED, 0.1)
+        self.left_out, self.age_s, self.told, self._node = "", 0.0, [], node
+        self._states = node.create_publisher(JointState, "joint_states", qos.STATE)
+        self.timer = node.create_timer(0.005, self.publish)
+        self._kind = PRESETS[preset].kind
+        self.subscription = node.create_subscription(self._kind, PRESETS[preset].topic, self._take, qos.COMMAND)
+
+    def publish(self) -> None:
+        there = [name for name in SHUFFLED if name != self.left_out]
+        message = JointState(name=there, position=[self.q_rad[n] for n in there], velocity=[0.0] * len(there))
+        message.header.stamp = to_stamp(Clock(), time.monotonic() - self.age_s)
+        self._states.publish(message)
+
+    def _take(self, message) -> None:
+        point = message.points[0] if hasattr(message, "points") else message
+        positions = (
+            point.data
+            if isinstance(message, Float64MultiArray)
+            else point.positions
+            if hasattr(message, "points")
+            else message.position
+        )
+        names = getattr(message, "joint_names", None) or getattr(message, "name", None) or NAMES
+        self.told.append(message)
+        self.q_rad.update(zip(names, positions, strict=True))
+
+    def obey(self, line: str) -> None:
+        """One order."""
+        verb, _, word = line.strip().partition(" ")
+        if verb == "leave_out":
+            self.left_out = word
+        elif verb == "age":
+            self.age_s = float(word)
+        elif verb == "nan":
+            self.q_rad[word] = float("nan")
+        elif verb == "deaf":
+            self._node.destroy_subscription(self.subscription)
+
+
+def main() -> None:
+    with graph(int(os.environ["ROS_DOMAIN_ID"])) as context, spun(Node("controller", context=context)) as spinner:
+        controller = Controller(spinner.node, sys.argv[1])
+        controller.q_rad.update(zip(NAMES, home_q("ur5e"), strict=True))
+        for line in sys.stdin:
+            spinner.do(partial(controller.obey, line), 5.0)
+
+
+if __name__ == "__main__":
+    main()
