@@ -28,7 +28,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 REASONS = ROOT / "tests" / "mutation_reasons.toml"
-WARM = ("hydra.extra.pytest_plugin", "hypothesis.internal.conjecture.engine", "mujoco", "pytest", "ruckig")
+WARM = (
+    *("hydra.extra.pytest_plugin", "hypothesis.internal.conjecture.engine"),
+    *("mujoco", "pytest", "ruckig", "scipy.linalg"),
+)
 KINDS = re.compile(
     r"/(ReplaceComparisonOperator_((?!Is)\w+|Is_IsNot|IsNot_Is)"  # members of an enum: `==` is as good as `is`
     r"|ReplaceBinaryOperator_(Add_Sub|Sub_Add|Mul_Div|Div_Mul|Mod_Mul|FloorDiv_Mul|Pow_Mul|BitAnd_BitOr|BitOr_BitAnd)"
@@ -149,8 +152,7 @@ def _try(mutant: Mutant, tests: Sequence[str], limit_s: int) -> None:
     sys.meta_path.insert(0, _Replace(mutant))
     for descriptor in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
-    warmed = "ignore::pytest.PytestAssertRewriteWarning"  # loaded before pytest could rewrite their asserts
-    os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-W", warmed, *tests]))
+    os._exit(pytest.main(["-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider", *tests]))
 
 
 class _Replace(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
