@@ -117,7 +117,7 @@ def test_a_box_without_room_along_an_axis_is_refused(axis: int) -> None:
 
 
 def test_a_box_of_two_axes_is_no_box() -> None:
-    with pytest.raises(ValueError, match="shorter than|longer than"):
+    with pytest.raises(ValueError, match=r"shorter than|longer than"):
         WorkspaceBox(np.zeros(2), np.ones(2)).apply(HERE, state_at(HERE))
 
 
