@@ -42,7 +42,7 @@ class ArmLoop:
         self._impedance, self._joints, self._readings, self._force = impedance, joints, readings, force
         self.chatter = chatter
         self._late_s = OVERRUN * period_s
-        self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
+        self._given_s = self._expires_s = self._last_s = -np.inf
         self._blind = self._lost = self._pushed = False
         """The last reading could not be used; it was not true, so the arm must be looked for; the last force was beyond
         its limit."""
@@ -61,7 +61,7 @@ class ArmLoop:
         self._force.touched()
         self.chatter.reset()
         self._blind = self._lost = self._pushed = False
-        self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
+        self._given_s = self._expires_s = self._last_s = -np.inf
         self.fault = ""
 
     def command(self, command: PoseCommand, state: ArmState, arrived_s: float, now_s: float) -> Verdict:
@@ -123,7 +123,6 @@ class ArmLoop:
         elapsed_s = now_s - self._last_s
         if not elapsed_s > 0.0:
             self._latch(f"clock went from {self._last_s:.6f} s to {now_s:.6f} s, it must grow")
-            elapsed_s = 0.0
         late = self._late_s < elapsed_s < np.inf
         if late:
             self._overrun(now_s, elapsed_s)

@@ -247,9 +247,9 @@ def test_while_a_fault_is_latched_a_reading_that_is_not_finite_repeats_the_torqu
 
 
 def test_without_any_torque_yet_a_bad_reading_is_answered_with_what_keeps_the_arm_from_falling() -> None:
-    rig = Rig()
-    rig.own.update(rig.q, 0 * rig.q)
-    weight = np.array(rig.own.bias_nm())
+    rig, other = Rig(), arm_model()
+    other.update(rig.q, 0 * rig.q)
+    weight = np.array(other.bias_nm())
     np.testing.assert_allclose(tick(rig, q=moved(rig, 0, np.nan)), weight)
 
 
@@ -257,7 +257,7 @@ def test_without_any_torque_yet_a_bad_reading_is_answered_with_what_keeps_the_ar
 def test_a_clock_that_does_not_grow_latches(now_s: float) -> None:
     rig = Rig()
     tick(rig, now_s=1.0)
-    assert np.isfinite(tick(rig, now_s=now_s)).all()
+    assert np.isfinite(tick(rig, now_s=now_s)).all() and rig.loop.overruns == 0
     assert rig.loop.fault.startswith("clock went from 1.000000 s to ") and rig.loop.fault.endswith(", it must grow")
 
 
@@ -282,6 +282,30 @@ def test_late_periods_are_counted(periods: float, late: int) -> None:
     assert rig.loop.overruns == late and rig.loop.fault == ""
 
 
+def test_one_and_a_half_periods_are_not_late() -> None:
+    rig = Rig()
+    for now_s in (0.0, 1.5 * PERIOD_S):
+        tick(rig, now_s=now_s)
+    assert rig.loop.overruns == 0
+
+
+@pytest.mark.parametrize(
+    ("given_s", "times_s"),
+    [
+        (0.0, (0.1, 0.2, 0.3)),  # late, and no gap
+        (-0.1, (0.0, 0.2)),  # a gap is longer than 0.2 s
+        (0.0, (-0.05, 0.2)),  # and so is the time since the command
+    ],
+)
+def test_periods_that_come_late_without_a_gap_leave_a_command_alive(given_s: float, times_s: tuple) -> None:
+    rig = Rig()
+    rig.now_s = given_s
+    rig.command(rig.tcp(), 0)
+    for now_s in times_s:
+        tick(rig, now_s=now_s)
+    assert not rig.loop.holding and rig.loop.overruns == len(times_s) - 1
+
+
 @pytest.mark.parametrize(
     ("gap_s", "given_before", "holds"), [(0.19, True, False), (0.21, True, True), (0.21, False, False)]
 )
@@ -303,10 +327,21 @@ def test_validity_runs_from_arrival() -> None:
     rig.now_s = 1.05
     verdict = rig.loop.command(PoseCommand(rig.tcp(), 0, 0.1), state_at(rig.tcp()), 1.0, 1.05)
     assert not verdict.refused
-    tick(rig, now_s=1.0999)
-    assert not rig.loop.holding
+    for now_s in (1.0999, 1.0 + 0.1 - 1e-9):
+        tick(rig, now_s=now_s)
+        assert not rig.loop.holding
     tick(rig, now_s=1.1)
     assert rig.loop.holding
+
+
+def test_commands_that_shake_the_arm_are_said_and_counted() -> None:
+    rig = Rig()
+    for k in range(20):
+        side = np.array([0.04 * (-1.0) ** k, 0.0, 0.0])
+        target = Pose(rig.tcp().position_m + side, rig.tcp().quat_wxyz)
+        told = rig.loop.command(PoseCommand(target, k), state_at(rig.tcp()), 0.0, 0.0)
+    assert told.reasons[-1] == "chatter" and not told.refused
+    assert 0 < rig.loop.gate.counts["chatter"] < 20
 
 
 def test_a_contact_is_said_in_the_next_verdict_and_once() -> None:

@@ -122,6 +122,15 @@ def test_an_actor_that_keeps_its_lease_is_alive_though_it_commands_nothing(cell:
     assert not cell.guard.alarms and cell.state is State.POLICY
 
 
+def test_commands_that_are_refused_are_no_sign_of_life(cell: Cell) -> None:
+    cell.drive()
+    cell.pilot.mode = State.HUMAN
+    for _ in range(5):
+        assert cell.send().refused
+        cell.run(0.1)
+    assert [alarm.part for alarm in cell.guard.alarms] == ["actor"]
+
+
 def overruns(cell: Cell) -> dict[str, int]:
     return {health.part: health.overruns for health in cell.guard.supervisor.health()}
 
@@ -191,12 +200,13 @@ def test_chatter_is_told_once_when_it_begins_and_once_when_it_is_over(
         cell.send((-1.0) ** k * 0.02)
         cell.run(0.02)
     assert caplog.text.count("actor: its commands chatter") == 1 and "over:" not in caplog.text
+    assert "large steps; going on, within all limits: look at the policy" in caplog.text
     assert cell.state is State.POLICY, "it is told, nothing more"
     for _ in range(30):
         cell.pilot.enter(State.POLICY)
         cell.send(0.0)
         cell.run(0.02)
-    assert caplog.text.count("over: actor: its commands chatter") == 1
+    assert caplog.text.count("over: actor: its commands chatter, to and fro with large steps; it may go on") == 1
 
 
 @pytest.mark.parametrize("do", list(Do))
