@@ -1,6 +1,7 @@
 """The moving reference: from where the arm is to where it may go, within speed, acceleration and jerk."""
 
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class MotionLimits:
             TURN_SHARE * self.rotation_jerk_rad_s3,
         )
         moves = (self.speed_m_s, self.acceleration_m_s2, self.jerk_m_s3)
-        return np.array([[move] * 3 + [turn] * 3 for move, turn in zip(moves, turns, strict=True)])
+        return np.array([moves, turns]).T.repeat(3, axis=1)
 
     def for_joints(self, joints: JointRoom) -> "MotionLimits":
         """These limits, or lower accelerations and jerks that the joints can follow whatever the axes do together."""
@@ -148,10 +149,10 @@ class ReferenceMotion:
                 self._calculate(rows)
         low, high = self._speeds(rows)
         share = joints.speed_share(low, high)
-        if share < 1.0:  # of what the plan reaches: its limits may be far above
+        slower = share < 1.0
+        if slower:  # of what the plan reaches: its limits may be far above
             rows[0] = np.minimum(rows[0], np.maximum(share * np.maximum(-low, high), CREEP * rows[0]))
-        cut = (share < 1.0, *(shares.min(axis=1) < SAID))
-        return tuple(name for name, did in zip(NAMES, cut, strict=True) if did)
+        return tuple(compress(NAMES, (slower, *(shares.min(axis=1) < SAID))))
 
     def _overshoots(self) -> NDArray[np.bool_]:
         """(6,) True for axes whose plan does not go straight from start to target.

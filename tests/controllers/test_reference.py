@@ -1,6 +1,8 @@
 """The reference between two commands: smooth turns, gentle joints, known stops, no overshoot when limits fall."""
 
+from dataclasses import FrozenInstanceError
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -228,3 +230,38 @@ def test_the_limits_in_force_are_those_of_the_motion_and_less_where_joints_can_d
     np.testing.assert_array_equal(motion.in_force, LIMITS.rows())
     motion.aim(aside(0.1), 0.5)
     assert motion.in_force[0, 0] == 0.5 * LIMITS.speed_m_s and motion.in_force[1, 0] == LIMITS.acceleration_m_s2
+
+
+def test_limits_cannot_be_edited() -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(LIMITS, next(iter(LIMITS.__slots__)), 1.0)
+
+
+def test_joints_with_room_enough_leave_every_limit_as_it_is() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    assert motion.aim(aside(0.01), 1.0, FREE) == ()
+    np.testing.assert_array_equal(motion.in_force, LIMITS.rows())
+
+
+def test_half_of_the_limits_is_no_cut_to_speak_of() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    half = SimpleNamespace(shares=lambda rows: np.full((2, 2), SAID), speed_share=lambda low, high: 1.0)
+    assert motion.aim(aside(0.1), 1.0, half) == ()
+
+
+@pytest.mark.parametrize(
+    ("weak", "column", "peak"),
+    [(room(acceleration=0.5), 1, 2.5), (room(jerk=20.0), 2, 100.0), (room(acceleration=0.5, jerk=20.0), 2, 100.0)],
+)
+def test_limits_that_rise_count_at_once_though_the_tool_passes_its_target(
+    weak: JointRoom, column: int, peak: float
+) -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    motion.aim(aside(0.5), 1.0, weak)
+    path(motion, 900)
+    assert motion.now.linear_m_s[0] == pytest.approx(0.25)
+    here = motion.now.tcp.position_m
+    motion.aim(Pose(here + [0.001, 0.0, 0.0], START.quat_wxyz), 1.0, FREE)
+    speed = path(motion, 300)[:, 0]
+    values = [speed, np.diff(speed) / PERIOD_S, np.diff(speed, n=2) / PERIOD_S**2][column]
+    assert np.abs(values).max() == pytest.approx(peak, rel=1e-3)
