@@ -37,8 +37,8 @@ class Rig:
         self.own.update(self.q, 0 * self.q)
         start = self.own.tcp()
         box = WorkspaceBox(start.position_m - 0.3, start.position_m + 0.3)
-        settings = LoopSettings(1.0 / PERIOD_S, box, 0.05, 0.3, 0.05, MOTION, GAINS)
-        self.loop = build_loop(self.own, arm_limits(name), settings, self.q)
+        self.settings = LoopSettings(1.0 / PERIOD_S, box, 0.05, 0.3, 0.05, MOTION, GAINS)
+        self.loop = build_loop(self.own, arm_limits(name), self.settings, self.q)
         self.loop.gate.permit = anyone
         self.loop.reset(self.q)
         self.now_s = 0.0
@@ -232,10 +232,34 @@ def test_a_reading_that_jumps_repeats_the_torque_once_and_latches() -> None:
     assert np.array_equal(tick(rig, q=moved(rig, 2, 0.1)), before)
     assert faulty(rig) == "joint 3 jumped 0.1000 rad, at most 0.0587 rad" and rig.loop.holding
     assert not np.array_equal(tick(rig, q=moved(rig, 2, 0.1)), before), "and goes on from what it reads"
+    rig.own.update(moved(rig, 2, 0.1), 0 * rig.q)
+    np.testing.assert_allclose(rig.loop.motion.now.tcp.position_m, rig.own.tcp_position_m(), atol=1e-12)
     tick(rig, q=moved(rig, 4, 9.0))
     assert faulty(rig).startswith("joint 3 jumped"), "the first fault stays"
     rig.loop.reset(rig.q)
     assert rig.loop.fault == "" and not rig.loop.motion.braking
+
+
+def test_the_first_reading_after_a_reset_is_held_against_it() -> None:
+    rig = Rig()
+    tick(rig, q=moved(rig, 2, 0.1))
+    assert faulty(rig).startswith("joint 3 jumped 0.1000 rad, at most 0.05")
+
+
+def test_after_a_late_period_joints_may_be_further_on() -> None:
+    rig = Rig()
+    tick(rig, now_s=1.0)
+    tick(rig, now_s=1.1, q=moved(rig, 2, 0.3))
+    assert rig.loop.fault == "" and rig.loop.overruns == 1
+
+
+def test_as_it_is_built_a_loop_stands_still_at_its_posture() -> None:
+    rig = Rig()
+    loop = build_loop(rig.own, arm_limits("panda"), rig.settings, rig.q)
+    loop.tick(moved(rig, 2, 0.001), 0 * rig.q, 0.0, 1.0)
+    rig.own.update(rig.q, 0 * rig.q)
+    assert loop.fault == "" and loop.overruns == 0 and loop.holding
+    np.testing.assert_allclose(loop.motion.now.tcp.position_m, rig.own.tcp_position_m(), atol=1e-12)
 
 
 def test_while_a_fault_is_latched_a_reading_that_is_not_finite_repeats_the_torque() -> None:

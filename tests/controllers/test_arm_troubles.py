@@ -26,6 +26,15 @@ def test_while_readings_stay_away_the_arm_is_not_driven_and_does_not_run_away() 
     assert np.linalg.norm(rig.tcp().position_m - rested) < 1e-3, "it holds where it was found again"
 
 
+def test_for_one_period_without_readings_the_last_torque_stands_in() -> None:
+    rig = Rig()
+    rig.command(rig.tcp().moved(np.array([0.03, 0.0, 0.0]), np.zeros(3)), 0)
+    rig.run(0.1)
+    before, lost = rig.data.ctrl[: rig.n].copy(), np.full(rig.n, np.nan)
+    assert np.array_equal(rig.loop.tick(lost, lost, 0.0, rig.now_s), before)
+    assert not np.array_equal(rig.loop.tick(lost, lost, 0.0, rig.now_s + PERIOD_S), before)
+
+
 @pytest.mark.parametrize("lost", ["q_rad", "dq_rad_s"])
 def test_while_a_fault_is_latched_neither_places_nor_speeds_that_are_no_numbers_are_gone_by(lost: str) -> None:
     rig = Rig()

@@ -286,9 +286,9 @@ def test_joints_that_move_a_body_are_counted_up_to_the_gripper_s() -> None:
     assert tool.sum() >= 3, "the hand and two fingers"
 
 
-ONE_LINK = """<mujoco><worldbody><geom name="floor" type="box" size="1 1 .1" pos="0 0 -9"/><body name="link">
-<joint axis="0 1 0"/><geom name="ball" size=".25" {solid}/><body name="hand"><site name="tcp"/></body></body></worldbody>
-</mujoco>"""
+ONE_LINK = """<mujoco><worldbody><geom name="floor" type="box" size="1 1 .1" pos="0 0 -9"/>
+<body name="link"><joint axis="0 1 0"/><geom name="ball" size=".25" {solid}/><body name="hand"><site name="tcp"/></body>
+</body></worldbody></mujoco>"""
 
 
 @pytest.mark.parametrize(
