@@ -115,6 +115,7 @@ class Numbers:
         (20.0, 20.0, 1.0 - 0.9 * 3 / 13),
         (np.nextafter(0.6 * 17.0, 11.0), 23.5, 0.55),
         (0.6 * 17.0, 23.5, 1.0),
+        (10.0, 23.5, 1.0),
         (23.5, 23.0, 1.0),
         (26.75, 26.0, 0.65),
         (29.0, np.nextafter(30.0, 29.0), FLOOR),
@@ -136,7 +137,10 @@ def test_a_singularity_may_begin_anywhere_above_one() -> None:
     assert slow.share(pose, state_at(pose)) == pytest.approx(0.55)
 
 
-@pytest.mark.parametrize(("start", "stop"), [(1.0, 30.0), (17.0, 17.0), (17.0, np.inf), (np.nan, 30.0), (17.0, np.nan)])
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [(1.0, 30.0), (0.5, 30.0), (17.0, 17.0), (30.0, 17.0), (17.0, float("inf")), (np.nan, 30.0), (17.0, np.nan)],
+)
 def test_thresholds_that_make_no_line_are_refused(start: float, stop: float) -> None:
     with pytest.raises(ValueError, match="needs 1 < start < stop"):
         Singularity(arm_model(), start, stop)
@@ -160,8 +164,8 @@ def test_at_home_above_a_table_motion_is_free(name: str) -> None:
 def folded(name: str = "panda") -> tuple[np.ndarray, np.ndarray]:
     """Two postures with the hand near the base, 11 to 19 mm of it, the second nearer."""
     _, clearance = clear(name)
-    rng, found = np.random.default_rng(1), []
-    while len(found) < 1:
+    rng = np.random.default_rng(1)
+    for _ in range(10_000):
         q = home_q(name) + rng.uniform(-1.2, 1.2, len(home_q(name)))
         near, _ = clearance.distances_m(q)
         if not 0.012 < near < 0.018:
@@ -170,9 +174,8 @@ def folded(name: str = "panda") -> tuple[np.ndarray, np.ndarray]:
             closer = q.copy()
             closer[joint] += 1e-3
             if 0.011 < clearance.distances_m(closer)[0] < near - 1e-4:
-                found.append((q, closer))
-                break
-    return found[0]
+                return q, closer
+    raise AssertionError("no such postures")
 
 
 def joint_move(model: ArmModel, q: np.ndarray, closer: np.ndarray) -> tuple[Pose, ArmState]:
@@ -337,6 +340,22 @@ def test_pairs_that_are_close_at_home_are_neighbours() -> None:
     q, _ = folded("ur5e")
     assert Clearance(model, home_q("ur5e")).distances_m(q)[0] < 0.02
     assert Clearance(model, q).distances_m(q)[0] == np.inf
+
+
+TWO_LINKS = """<mujoco><worldbody><geom name="pillar" size=".1" pos="0 .3 .5"/><body>
+<joint axis="0 0 1"/><geom name="wing" size=".1" pos="0 -.3 0"/><body><joint axis="0 0 1"/><body name="hand">
+<geom name="fist" size=".1" pos=".3 0 {height}"/><site name="tcp"/></body></body></body></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize(("height", "quarter", "near"), [(0.0, -1, False), (0.5, 1, True)])
+def test_parts_with_one_joint_between_them_are_neighbours_and_with_two_are_not(
+    height: float, quarter: int, near: bool
+) -> None:
+    model = ArmModel(mujoco.MjSpec.from_string(TWO_LINKS.format(height=height)).compile(), 2)
+    clearance = Clearance(model, np.zeros(2))
+    assert clearance.distances_m(np.zeros(2))[0] == np.inf
+    met = clearance.distances_m(np.array([0.0, quarter * np.pi / 2]))[0]
+    assert met == (pytest.approx(-0.2) if near else np.inf)
 
 
 def test_a_scene_that_the_arm_stands_in_is_refused() -> None:
