@@ -46,6 +46,22 @@ def test_a_reversal_turns_by_more_than_120_degrees(angle: float, acts: bool) -> 
     assert chatter.acting is acts
 
 
+@pytest.mark.parametrize(("angle", "acts"), [(2.2, True), (2.0, False)])
+def test_steps_of_different_sizes_reverse_by_their_angle_alone(angle: float, acts: bool) -> None:
+    chatter = Chatter(STEP_M)
+    for k in range(40):
+        size = STEP_M * (1.0 if k % 2 else 0.5)
+        chatter.note(size * np.array([np.cos(k * angle), np.sin(k * angle), 0.0]))
+    assert chatter.acting is acts
+
+
+def test_at_120_degrees_exactly_nothing_is_reversed() -> None:
+    chatter = Chatter(1.0)
+    for k in range(40):
+        chatter.note(np.roll([7.0, -7.0, 0.0], k))  # the square of whose length has no rounding
+    assert not chatter.acting
+
+
 def test_random_full_steps_are_no_chatter() -> None:
     rng = np.random.default_rng(0)
     chatter = Chatter(STEP_M)
