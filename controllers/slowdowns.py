@@ -178,7 +178,7 @@ class _Shape:
     def reach_m(self, along: Array) -> Array:
         """(geoms, planes) for unit directions (geoms, planes, 3) in the geoms' own frames."""
         across = np.hypot(along[..., 0], along[..., 1])
-        box = (np.abs(along) @ self._box[:, :, None])[..., 0]
+        box = np.einsum("gpi,gi->gp", np.abs(along), self._box)
         reach: Array = self._round + self._disc * across + box
         return reach
 

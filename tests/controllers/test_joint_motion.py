@@ -44,6 +44,13 @@ def test_a_vendors_curve_is_kept_as_well() -> None:
     assert speeds(3.0, table)[1] == CREEP_RAD_S and speeds(-3.0, table)[0] == -CREEP_RAD_S
 
 
+def test_near_its_end_a_vendors_curve_is_slower_than_the_joint_could_stop() -> None:
+    curve = SpeedCurve(-1.8 * ONE, 1.8 * ONE, 0.5 * ONE, 2.0 * ONE)
+    table = ArmLimits(-2 * ONE, 2 * ONE, 3 * ONE, 40 * ONE, 50 * ONE, ONE, curve)
+    for side in (-1, 1):
+        assert min(np.abs(speeds(side * 1.4, table))) == pytest.approx(np.sqrt(0.8) - 0.5)
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(-3.2, 3.2), min_size=7, max_size=7))
 def test_the_fr3_is_never_faster_than_its_vendors_formula(q_list: list[float]) -> None:
