@@ -20,6 +20,9 @@ from controllers.pose import Array, Pose, frozen, quat_conj, quat_from_rotvec, q
 from controllers.records import Reference
 from controllers.turning import angular_acceleration, angular_velocity
 
+AXES = 6
+"""x, y, z of the tool, and its turn about them."""
+STILL = [0.0] * AXES
 TURN_SHARE = 0.95
 """Of the limits of turning: what is left makes up for the curvature of turns, within one step of the gate."""
 CREEP = 1e-3
@@ -64,7 +67,7 @@ class MotionLimits:
 
     def stop(self, speed_m_s: float) -> tuple[float, float]:
         """Time in s and way in m of a stop from a steady speed along one axis."""
-        return _stop(self.rows(), [speed_m_s, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0] * 6)
+        return _stop(self.rows(), [speed_m_s, 0.0, 0.0, 0.0, 0.0, 0.0], STILL)
 
 
 class ReferenceMotion:
@@ -79,8 +82,8 @@ class ReferenceMotion:
         """Raises ValueError for a period that is none."""
         if not 0.0 < period_s < 1.0:
             raise ValueError(f"period {period_s} s; allowed: above 0, below 1 s")
-        self._otg, self._planner = Ruckig(6, period_s), Ruckig(6)
-        self._in, self._out, self._plan = InputParameter(6), OutputParameter(6), Trajectory(6)
+        self._otg, self._planner = Ruckig(AXES, period_s), Ruckig(AXES)
+        self._in, self._out, self._plan = InputParameter(AXES), OutputParameter(AXES), Trajectory(AXES)
         # Axes on their own: keeping them in step fails numerically for moves of micrometres.
         self._in.synchronization = Synchronization.No
         self.limits, self._full = limits, limits.rows()
@@ -93,9 +96,9 @@ class ReferenceMotion:
         self._anchor = pose.quat_wxyz
         self._in.control_interface = ControlInterface.Position
         self._in.current_position = [*pose.position_m, 0.0, 0.0, 0.0]
-        self._in.current_velocity = self._in.current_acceleration = [0.0] * 6
+        self._in.current_velocity = self._in.current_acceleration = STILL
         self._in.target_position = self._in.current_position
-        self._in.target_velocity = self._in.target_acceleration = [0.0] * 6
+        self._in.target_velocity = self._in.target_acceleration = STILL
         self._limit(self._full)
         self._now = Reference(pose, np.zeros(3), np.zeros(3))
         self._braking = False
@@ -235,10 +238,10 @@ class ReferenceMotion:
 
 def _stop(rows: Array, velocity: list[float], acceleration: list[float]) -> tuple[float, float]:
     """Time and way of the quickest stop within limits (3, 6)."""
-    halt, plan = InputParameter(6), Trajectory(6)
+    halt, plan = InputParameter(AXES), Trajectory(AXES)
     halt.control_interface, halt.synchronization = ControlInterface.Velocity, Synchronization.No
     halt.max_velocity, halt.max_acceleration, halt.max_jerk = rows.tolist()
-    halt.current_position = halt.target_velocity = halt.target_acceleration = [0.0] * 6
+    halt.current_position = halt.target_velocity = halt.target_acceleration = STILL
     halt.current_velocity, halt.current_acceleration = velocity, acceleration
-    Ruckig(6).calculate(halt, plan)
+    Ruckig(AXES).calculate(halt, plan)
     return plan.duration, float(np.linalg.norm(plan.at_time(plan.duration)[0][:3]))

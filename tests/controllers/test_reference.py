@@ -32,7 +32,8 @@ def room(speed: float = 1e9, acceleration: float = 1e9, jerk: float = 1e9) -> Jo
 
 def path(motion: ReferenceMotion, ticks: int) -> np.ndarray:
     """(ticks, 6) velocities, base frame."""
-    return np.array([[*(now := motion.tick()).linear_m_s, *now.angular_rad_s] for _ in range(ticks)])
+    nows = [motion.tick() for _ in range(ticks)]
+    return np.hstack(([now.linear_m_s for now in nows], [now.angular_rad_s for now in nows])).reshape(ticks, 6)
 
 
 def test_the_rows_are_the_limits_with_a_little_left_for_the_curvature_of_turns() -> None:
@@ -67,7 +68,8 @@ def test_turning_is_smooth_through_new_anchors_and_is_that_of_the_orientation() 
     for k in range(2000):
         if k % 37 == 0:
             turn = quat_from_rotvec(rng.uniform(-0.12, 0.12, 3))
-            motion.aim(Pose(START.position_m, frozen(quat_mul(turn, motion.now.tcp.quat_wxyz))))
+            place = START.position_m + rng.uniform(-0.02, 0.02, 3)
+            motion.aim(Pose(place, frozen(quat_mul(turn, motion.now.tcp.quat_wxyz))))
         now = motion.tick()
         rates.append(now.angular_rad_s)
         quats.append(now.tcp.quat_wxyz)
@@ -284,6 +286,18 @@ def test_where_no_share_is_named_the_whole_speed_is_meant() -> None:
 
 
 def test_before_the_first_period_it_stands_still_at_its_start() -> None:
-    now = ReferenceMotion(LIMITS, PERIOD_S, START).now
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    now = motion.now
     assert now.tcp is START
     assert np.array_equal(now.linear_m_s, np.zeros(3)) and np.array_equal(now.angular_rad_s, np.zeros(3))
+    then = motion.tick()
+    np.testing.assert_allclose(then.tcp.quat_wxyz, START.quat_wxyz, atol=1e-15)
+    assert np.array_equal(then.tcp.position_m, START.position_m)
+
+
+def test_joints_do_not_raise_a_speed_that_was_just_lowered() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    motion.aim(aside(0.3))
+    path(motion, 300)
+    motion.aim(aside(0.3), 0.1, room(speed=0.2))
+    assert motion.in_force[0, 0] == 0.1 * 0.25
