@@ -9,6 +9,7 @@ tests/mutation_reasons.toml says why it is no fault; a reason without a survivor
 """
 
 import argparse
+import gc
 import importlib.abc
 import multiprocessing
 import os
@@ -28,7 +29,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 REASONS = ROOT / "tests" / "mutation_reasons.toml"
-WARM = ("hydra.extra.pytest_plugin", "hypothesis.internal.conjecture.engine", "mujoco", "pytest", "ruckig")
+WARM = (
+    *("hydra.extra.pytest_plugin", "hypothesis.internal.conjecture.engine"),
+    *("mujoco", "pytest", "ruckig", "scipy.linalg"),
+)
 KINDS = re.compile(
     r"/(ReplaceComparisonOperator_((?!Is)\w+|Is_IsNot|IsNot_Is)"  # members of an enum: `==` is as good as `is`
     r"|ReplaceBinaryOperator_(Add_Sub|Sub_Add|Mul_Div|Div_Mul|Mod_Mul|FloorDiv_Mul|Pow_Mul|BitAnd_BitOr|BitOr_BitAnd)"
@@ -60,6 +64,7 @@ def main() -> int:
     os.environ |= {"OMP_NUM_THREADS": "1", "MUJOCO_GL": "egl"}
     for name in WARM:
         importlib.import_module(name)
+    gc.freeze()  # of what is loaded here no fork has to look for garbage
     survivors: list[Mutant] = []
     for file in files:
         survivors += run(file, own_tests(file, settings["mutation"]["tests"]))
@@ -149,8 +154,15 @@ def _try(mutant: Mutant, tests: Sequence[str], limit_s: int) -> None:
     sys.meta_path.insert(0, _Replace(mutant))
     for descriptor in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
-    warmed = "ignore::pytest.PytestAssertRewriteWarning"  # loaded before pytest could rewrite their asserts
-    os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-W", warmed, *tests]))
+    options = ["-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
+    os._exit(pytest.main([*options, *tests], plugins=[_QuickFirst()]))
+
+
+class _QuickFirst:
+    """Tests with drawn examples take longest: they come last."""
+
+    def pytest_collection_modifyitems(self, items: list) -> None:
+        items.sort(key=lambda item: getattr(item.obj, "is_hypothesis_test", False))
 
 
 class _Replace(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):

@@ -35,22 +35,18 @@ class ArmLoop:
         force: ForceMonitor,
         chatter: Chatter,
         period_s: float,
+        q_rad: Array,
     ) -> None:
+        """It stands still at joints `q_rad` (n,)."""
         self.gate = gate
         self._model = model
         self.motion = motion
         self._impedance, self._joints, self._readings, self._force = impedance, joints, readings, force
         self.chatter = chatter
         self._late_s = OVERRUN * period_s
-        self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
-        self._blind = self._lost = self._pushed = False
-        """The last reading could not be used; it was not true, so the arm must be looked for; the last force was beyond
-        its limit."""
         self.overruns = 0
         """Periods that came late."""
-        self.fault = ""
-        """Latched reason why no command is taken any more; only `reset` clears it: a person's act, or in simulation the
-        scene's own reset, which stands for one."""
+        self.reset(q_rad)
 
     def reset(self, q_rad: Array) -> None:
         """Hold the measured pose; nothing remembered of earlier motion."""
@@ -61,8 +57,12 @@ class ArmLoop:
         self._force.touched()
         self.chatter.reset()
         self._blind = self._lost = self._pushed = False
-        self._given_s, self._expires_s, self._last_s = -np.inf, -np.inf, -np.inf
+        """The last reading could not be used; it was not true, so the arm must be looked for; the last force was beyond
+        its limit."""
+        self._given_s = self._expires_s = self._last_s = -np.inf
         self.fault = ""
+        """Latched reason why no command is taken any more; only `reset` clears it: a person's act, or in simulation the
+        scene's own reset, which stands for one."""
 
     def command(self, command: PoseCommand, state: ArmState, arrived_s: float, now_s: float) -> Verdict:
         """Judge a command that reached this process at `arrived_s`; pursue what is allowed until its validity ends."""
@@ -89,7 +89,6 @@ class ArmLoop:
 
     def stop(self) -> None:
         """Brake within the motion limits and hold."""
-        self._expires_s = -np.inf
         self.motion.brake()
 
     @property
@@ -123,7 +122,6 @@ class ArmLoop:
         elapsed_s = now_s - self._last_s
         if not elapsed_s > 0.0:
             self._latch(f"clock went from {self._last_s:.6f} s to {now_s:.6f} s, it must grow")
-            elapsed_s = 0.0
         late = self._late_s < elapsed_s < np.inf
         if late:
             self._overrun(now_s, elapsed_s)

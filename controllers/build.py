@@ -69,4 +69,5 @@ def build_loop(model: ArmModel, limits: ArmLimits, settings: LoopSettings, postu
         ForceMonitor(s.contact_n, s.stop_n),
         Chatter(s.step_m),
         period_s,
+        posture_rad,
     )

@@ -41,7 +41,7 @@ class JointRoom:
         Moving may have what turning leaves, and `KEPT` in any case; turning has the rest.
         """
         loads = np.abs(self.inverse.T) * rows[:, :, None]
-        loads = loads.reshape(2, 2, 3, -1).sum(axis=2) / self.most[:, None] + LEAST
+        loads = loads.reshape(2, 2, 3, loads.shape[2]).sum(axis=2) / self.most[:, None] + LEAST
         moves, turns = loads[:, 0], loads[:, 1]
         shares = np.ones((2, 2))
         np.minimum((np.maximum(KEPT, 1.0 - turns) / moves).min(axis=1), 1.0, out=shares[:, 0])

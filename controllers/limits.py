@@ -81,16 +81,17 @@ class Planes:
 
     def __init__(self, planes: Sequence[HalfSpace], name: str = "planes") -> None:
         self.name = name
-        self._normals = np.array([plane.normal for plane in planes]).reshape(-1, 3)
+        self._planes = tuple(planes)
+        self._normals = np.array([plane.normal for plane in planes]).reshape(len(planes), 3)
         self._offsets = np.array([plane.offset_m for plane in planes])
 
     def apply(self, target: Pose, state: ArmState) -> Pose:
-        if not len(self._offsets) or target is state.tcp or self._inside(target.position_m):
+        if target is state.tcp or self._inside(target.position_m):
             return target
         position = target.position_m
         for _ in range(self.PASSES):
-            for normal, offset in zip(self._normals, self._offsets, strict=True):
-                position = position + max(0.0, float(offset - normal @ position)) * normal
+            for plane in self._planes:
+                position = position + max(0.0, float(plane.offset_m - plane.normal @ position)) * plane.normal
             if self._inside(position):
                 return Pose(frozen(position), target.quat_wxyz)
         return state.tcp

@@ -20,10 +20,8 @@ class Readings:
         self._top, self._period = limits.dq_max_rad_s, period_s
         self._middle = (limits.q_min_rad + limits.q_max_rad) / 2
         self._row, self._last = np.zeros((3, n)), np.zeros(n)
-        self._allowed = np.empty((3, n))
-        self._allowed[0] = self._jump_rad(period_s)
-        self._allowed[1] = (limits.q_max_rad - limits.q_min_rad) / 2 + RANGE_RAD
-        self._allowed[2] = np.finfo(float).max
+        beyond = (limits.q_max_rad - limits.q_min_rad) / 2 + RANGE_RAD
+        self._allowed = np.array([self._jump_rad(period_s), beyond, np.full(n, np.finfo(float).max)])
 
     def reset(self, q_rad: Array) -> None:
         """Readings go on from `q_rad` (n,)."""
@@ -52,9 +50,11 @@ class Readings:
         if not (np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all()):
             return "joint reading not finite"
         self._last[:] = q_rad
-        if not (self._row[1] <= allowed[1]).all():
-            joint = int(np.argmax(self._row[1] - allowed[1]))
-            low, high = (self._middle[joint] + sign * allowed[1, joint] for sign in (-1, 1))
+        way, out, _ = self._row
+        most_way, most_out, _ = allowed
+        if not (out <= most_out).all():
+            joint = int(np.argmax(out - most_out))
+            low, high = self._middle[joint] - most_out[joint], self._middle[joint] + most_out[joint]
             return f"joint {joint + 1} reads {q_rad[joint]:.4f} rad, allowed {low:.4f} to {high:.4f} rad"
-        joint = int(np.argmax(self._row[0] - allowed[0]))
-        return f"joint {joint + 1} jumped {self._row[0, joint]:.4f} rad, at most {allowed[0, joint]:.4f} rad"
+        joint = int(np.argmax(way - most_way))
+        return f"joint {joint + 1} jumped {way[joint]:.4f} rad, at most {most_way[joint]:.4f} rad"

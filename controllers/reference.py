@@ -1,6 +1,7 @@
 """The moving reference: from where the arm is to where it may go, within speed, acceleration and jerk."""
 
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from controllers.pose import Array, Pose, frozen, quat_conj, quat_from_rotvec, q
 from controllers.records import Reference
 from controllers.turning import angular_acceleration, angular_velocity
 
+AXES = 6
+"""x, y, z of the tool, and its turn about them."""
+STILL = [0.0] * AXES
 TURN_SHARE = 0.95
 """Of the limits of turning: what is left makes up for the curvature of turns, within one step of the gate."""
 CREEP = 1e-3
@@ -48,7 +52,7 @@ class MotionLimits:
             TURN_SHARE * self.rotation_jerk_rad_s3,
         )
         moves = (self.speed_m_s, self.acceleration_m_s2, self.jerk_m_s3)
-        return np.array([[move] * 3 + [turn] * 3 for move, turn in zip(moves, turns, strict=True)])
+        return np.array([moves, turns]).T.repeat(3, axis=1)
 
     def for_joints(self, joints: JointRoom) -> "MotionLimits":
         """These limits, or lower accelerations and jerks that the joints can follow whatever the axes do together."""
@@ -63,7 +67,7 @@ class MotionLimits:
 
     def stop(self, speed_m_s: float) -> tuple[float, float]:
         """Time in s and way in m of a stop from a steady speed along one axis."""
-        return _stop(self.rows(), [speed_m_s, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0] * 6)
+        return _stop(self.rows(), [speed_m_s, 0.0, 0.0, 0.0, 0.0, 0.0], STILL)
 
 
 class ReferenceMotion:
@@ -78,8 +82,8 @@ class ReferenceMotion:
         """Raises ValueError for a period that is none."""
         if not 0.0 < period_s < 1.0:
             raise ValueError(f"period {period_s} s; allowed: above 0, below 1 s")
-        self._otg, self._planner = Ruckig(6, period_s), Ruckig(6)
-        self._in, self._out, self._plan = InputParameter(6), OutputParameter(6), Trajectory(6)
+        self._otg, self._planner = Ruckig(AXES, period_s), Ruckig(AXES)
+        self._in, self._out, self._plan = InputParameter(AXES), OutputParameter(AXES), Trajectory(AXES)
         # Axes on their own: keeping them in step fails numerically for moves of micrometres.
         self._in.synchronization = Synchronization.No
         self.limits, self._full = limits, limits.rows()
@@ -92,9 +96,9 @@ class ReferenceMotion:
         self._anchor = pose.quat_wxyz
         self._in.control_interface = ControlInterface.Position
         self._in.current_position = [*pose.position_m, 0.0, 0.0, 0.0]
-        self._in.current_velocity = self._in.current_acceleration = [0.0] * 6
+        self._in.current_velocity = self._in.current_acceleration = STILL
         self._in.target_position = self._in.current_position
-        self._in.target_velocity = self._in.target_acceleration = [0.0] * 6
+        self._in.target_velocity = self._in.target_acceleration = STILL
         self._limit(self._full)
         self._now = Reference(pose, np.zeros(3), np.zeros(3))
         self._braking = False
@@ -148,10 +152,10 @@ class ReferenceMotion:
                 self._calculate(rows)
         low, high = self._speeds(rows)
         share = joints.speed_share(low, high)
-        if share < 1.0:  # of what the plan reaches: its limits may be far above
+        slower = share < 1.0
+        if slower:  # of what the plan reaches: its limits may be far above
             rows[0] = np.minimum(rows[0], np.maximum(share * np.maximum(-low, high), CREEP * rows[0]))
-        cut = (share < 1.0, *(shares.min(axis=1) < SAID))
-        return tuple(name for name, did in zip(NAMES, cut, strict=True) if did)
+        return tuple(compress(NAMES, (slower, *(shares.min(axis=1) < SAID))))
 
     def _overshoots(self) -> NDArray[np.bool_]:
         """(6,) True for axes whose plan does not go straight from start to target.
@@ -234,10 +238,10 @@ class ReferenceMotion:
 
 def _stop(rows: Array, velocity: list[float], acceleration: list[float]) -> tuple[float, float]:
     """Time and way of the quickest stop within limits (3, 6)."""
-    halt, plan = InputParameter(6), Trajectory(6)
+    halt, plan = InputParameter(AXES), Trajectory(AXES)
     halt.control_interface, halt.synchronization = ControlInterface.Velocity, Synchronization.No
     halt.max_velocity, halt.max_acceleration, halt.max_jerk = rows.tolist()
-    halt.current_position = halt.target_velocity = halt.target_acceleration = [0.0] * 6
+    halt.current_position = halt.target_velocity = halt.target_acceleration = STILL
     halt.current_velocity, halt.current_acceleration = velocity, acceleration
-    Ruckig(6).calculate(halt, plan)
+    Ruckig(AXES).calculate(halt, plan)
     return plan.duration, float(np.linalg.norm(plan.at_time(plan.duration)[0][:3]))

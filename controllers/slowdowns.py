@@ -63,16 +63,16 @@ class Singularity:
         here = condition_number(self._model.jacobian)
         if here <= FAR * self._start:
             return 1.0
-        self._probe.update(state.q_rad + self._model.joint_step(state.tcp, target), 0.0 * state.q_rad)
+        self._probe.update(state.q_rad + self._model.joint_step(state.tcp, target), np.zeros_like(state.q_rad))
         ahead = condition_number(self._probe.jacobian)
         if ahead <= self._start:
             return 1.0
         if ahead < here:
             return min(1.0, 2.0 * max(FLOOR, self._line(here)))
-        return max(FLOOR, self._line(ahead)) if ahead < self._stop else 0.0
+        return self._line(ahead) if ahead < self._stop else 0.0
 
     def _line(self, number: float) -> float:
-        return min(1.0, 1.0 - (1.0 - FLOOR) * (number - self._start) / (self._stop - self._start))
+        return 1.0 - (1.0 - FLOOR) * (number - self._start) / (self._stop - self._start)
 
 
 class Clearance:
@@ -101,10 +101,10 @@ class Clearance:
         body = self._mj.geom_bodyid
         order = _joints_below(model)[body]
         self._watched = np.abs(order[:, None] - order[None, :]) > 1
-        solid = (self._mj.geom_contype != 0) | (self._mj.geom_conaffinity != 0)
-        self._links = np.flatnonzero(solid & (order > 0) & ~_tool_bodies(model)[body])
+        solid = (self._mj.geom_contype | self._mj.geom_conaffinity).astype(bool)
+        self._links = np.flatnonzero(solid & order.astype(bool) & ~_tool_bodies(model)[body])
         self._shape = _Shape(self._mj, self._links)
-        self._normals = np.array([plane.normal for plane in scene]).reshape(-1, 3)
+        self._normals = np.array([plane.normal for plane in scene]).reshape(len(scene), 3)
         self._offsets = np.array([plane.offset_m for plane in scene])
         self._rough_m = self._offsets + self._mj.geom_rbound[self._links][:, None]
         _, far_m = self.distances_m(home_q_rad)
@@ -153,7 +153,7 @@ class Clearance:
         rough: Array = (centres @ self._normals.T - self._rough_m).ravel()
         if rough.min() >= self.SCENE_SLOW_M:
             return rough
-        axes = self._data.geom_xmat[self._links].reshape(-1, 3, 3)
+        axes = self._data.geom_xmat[self._links].reshape(len(self._links), 3, 3)
         reach = self._shape.reach_m(self._normals @ axes)  # each normal in the frame of each geom
         distances: Array = (centres @ self._normals.T - self._offsets - reach).ravel()
         return distances
@@ -164,23 +164,24 @@ class _Shape:
     Anything else is taken for its bounding sphere."""
 
     def __init__(self, model: mujoco.MjModel, geoms: NDArray[np.intp]) -> None:
-        kinds, sizes = model.geom_type[geoms], model.geom_size[geoms]
         kind = mujoco.mjtGeom
         self._round, self._box, self._disc = (np.zeros((len(geoms), n)) for n in (1, 3, 1))
-        for row, (which, size, bound) in enumerate(zip(kinds, sizes, model.geom_rbound[geoms], strict=True)):
-            if which == kind.mjGEOM_BOX:
-                self._box[row] = size
-            elif which == kind.mjGEOM_CYLINDER:
-                self._disc[row], self._box[row, 2] = size[0], size[1]
-            elif which == kind.mjGEOM_CAPSULE:
-                self._round[row], self._box[row, 2] = size[0], size[1]
-            else:
-                self._round[row] = bound
+        for row, geom in enumerate(geoms):
+            size = model.geom_size[geom]
+            match model.geom_type[geom]:
+                case kind.mjGEOM_BOX:
+                    self._box[row] = size
+                case kind.mjGEOM_CYLINDER:
+                    self._disc[row], self._box[row, 2] = size[:2]
+                case kind.mjGEOM_CAPSULE:
+                    self._round[row], self._box[row, 2] = size[:2]
+                case _:
+                    self._round[row] = model.geom_rbound[geom]
 
     def reach_m(self, along: Array) -> Array:
         """(geoms, planes) for unit directions (geoms, planes, 3) in the geoms' own frames."""
-        across = np.sqrt(along[..., 0] ** 2 + along[..., 1] ** 2)
-        box = (np.abs(along) @ self._box[:, :, None])[..., 0]
+        across = np.hypot(along[..., 0], along[..., 1])
+        box = np.einsum("gpi,gi->gp", np.abs(along), self._box)
         reach: Array = self._round + self._disc * across + box
         return reach
 
@@ -197,9 +198,8 @@ def condition_number(jacobian: Array) -> float:
 def _joints_below(model: ArmModel) -> Array:
     """(bodies,) how many of the arm's joints move each body."""
     mj, count = model.model, np.zeros(model.model.nbody, dtype=int)
-    for body in range(1, mj.nbody):
-        first = mj.body_dofadr[body]
-        own = mj.body_dofnum[body] if 0 <= first < model.joints else 0
+    for body in range(mj.nbody):
+        own = mj.body_dofnum[body] if mj.body_dofadr[body] < model.joints else 0
         count[body] = count[mj.body_parentid[body]] + own
     return count
 
@@ -208,6 +208,6 @@ def _tool_bodies(model: ArmModel) -> Array:
     """(bodies,) True for the body that carries the tool point and all that hangs on it."""
     mj, tool = model.model, np.zeros(model.model.nbody, dtype=bool)
     tool[model.tool_body] = True
-    for body in range(model.tool_body + 1, mj.nbody):
+    for body in range(mj.nbody):
         tool[body] |= tool[mj.body_parentid[body]]
     return tool

@@ -18,9 +18,9 @@ class StraightMove:
         metres, radians = length(self._way.position_m), length(self._turn)
         plan = InputParameter(1)
         plan.target_position = [1.0]
-        rows = zip(("max_velocity", "max_acceleration", "max_jerk"), limits.rows(), strict=True)
-        for name, (linear, *_, angular) in rows:
-            setattr(plan, name, [min(linear / max(metres, 1e-6), angular / max(radians, 1e-6))])
+        plan.max_velocity, plan.max_acceleration, plan.max_jerk = (
+            [min(linear / max(metres, 1e-6), angular / max(radians, 1e-6))] for linear, *_, angular in limits.rows()
+        )
         self._plan = Trajectory(1)
         try:
             Ruckig(1).calculate(plan, self._plan)

@@ -164,7 +164,7 @@ class Authority:
         if refusal:
             return self._refused(f"hand_over: {refusal}", now_s)
         self._end_lease(f"the lease was handed over to {client!r}")
-        if self._own_hold:  # the heir may go on from it
+        if self._state is State.HOLD and self._own_hold:  # the heir may go on from it
             self._by = client
         return self._grant(client, now_s)
 

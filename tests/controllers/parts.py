@@ -12,6 +12,7 @@ from controllers.pose import Pose
 from controllers.records import ArmState
 
 DOWN = (0.0, 1.0, 0.0, 0.0)
+HOME = home_q("panda")
 
 
 def arm_model(name: str = "panda") -> ArmModel:
@@ -26,6 +27,6 @@ def open_gate(box: WorkspaceBox, limits: Sequence[Limit]) -> Gate:
 
 
 def state_at(pose: Pose, q_rad: np.ndarray | None = None) -> ArmState:
-    q = home_q("panda") if q_rad is None else q_rad
+    q = HOME if q_rad is None else q_rad
     zero = np.zeros(3)
     return ArmState(0.0, q, 0.0 * q, pose, zero, zero, zero, zero)

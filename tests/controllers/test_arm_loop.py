@@ -37,8 +37,8 @@ class Rig:
         self.own.update(self.q, 0 * self.q)
         start = self.own.tcp()
         box = WorkspaceBox(start.position_m - 0.3, start.position_m + 0.3)
-        settings = LoopSettings(1.0 / PERIOD_S, box, 0.05, 0.3, 0.05, MOTION, GAINS)
-        self.loop = build_loop(self.own, arm_limits(name), settings, self.q)
+        self.settings = LoopSettings(1.0 / PERIOD_S, box, 0.05, 0.3, 0.05, MOTION, GAINS)
+        self.loop = build_loop(self.own, arm_limits(name), self.settings, self.q)
         self.loop.gate.permit = anyone
         self.loop.reset(self.q)
         self.now_s = 0.0
@@ -232,10 +232,34 @@ def test_a_reading_that_jumps_repeats_the_torque_once_and_latches() -> None:
     assert np.array_equal(tick(rig, q=moved(rig, 2, 0.1)), before)
     assert faulty(rig) == "joint 3 jumped 0.1000 rad, at most 0.0587 rad" and rig.loop.holding
     assert not np.array_equal(tick(rig, q=moved(rig, 2, 0.1)), before), "and goes on from what it reads"
+    rig.own.update(moved(rig, 2, 0.1), 0 * rig.q)
+    np.testing.assert_allclose(rig.loop.motion.now.tcp.position_m, rig.own.tcp_position_m(), atol=1e-12)
     tick(rig, q=moved(rig, 4, 9.0))
     assert faulty(rig).startswith("joint 3 jumped"), "the first fault stays"
     rig.loop.reset(rig.q)
     assert rig.loop.fault == "" and not rig.loop.motion.braking
+
+
+def test_the_first_reading_after_a_reset_is_held_against_it() -> None:
+    rig = Rig()
+    tick(rig, q=moved(rig, 2, 0.1))
+    assert faulty(rig).startswith("joint 3 jumped 0.1000 rad, at most 0.05")
+
+
+def test_after_a_late_period_joints_may_be_further_on() -> None:
+    rig = Rig()
+    tick(rig, now_s=1.0)
+    tick(rig, now_s=1.1, q=moved(rig, 2, 0.3))
+    assert rig.loop.fault == "" and rig.loop.overruns == 1
+
+
+def test_as_it_is_built_a_loop_stands_still_at_its_posture() -> None:
+    rig = Rig()
+    loop = build_loop(rig.own, arm_limits("panda"), rig.settings, rig.q)
+    loop.tick(moved(rig, 2, 0.001), 0 * rig.q, 0.0, 1.0)
+    rig.own.update(rig.q, 0 * rig.q)
+    assert loop.fault == "" and loop.overruns == 0 and loop.holding
+    np.testing.assert_allclose(loop.motion.now.tcp.position_m, rig.own.tcp_position_m(), atol=1e-12)
 
 
 def test_while_a_fault_is_latched_a_reading_that_is_not_finite_repeats_the_torque() -> None:
@@ -247,9 +271,9 @@ def test_while_a_fault_is_latched_a_reading_that_is_not_finite_repeats_the_torqu
 
 
 def test_without_any_torque_yet_a_bad_reading_is_answered_with_what_keeps_the_arm_from_falling() -> None:
-    rig = Rig()
-    rig.own.update(rig.q, 0 * rig.q)
-    weight = np.array(rig.own.bias_nm())
+    rig, other = Rig(), arm_model()
+    other.update(rig.q, 0 * rig.q)
+    weight = np.array(other.bias_nm())
     np.testing.assert_allclose(tick(rig, q=moved(rig, 0, np.nan)), weight)
 
 
@@ -257,7 +281,7 @@ def test_without_any_torque_yet_a_bad_reading_is_answered_with_what_keeps_the_ar
 def test_a_clock_that_does_not_grow_latches(now_s: float) -> None:
     rig = Rig()
     tick(rig, now_s=1.0)
-    assert np.isfinite(tick(rig, now_s=now_s)).all()
+    assert np.isfinite(tick(rig, now_s=now_s)).all() and rig.loop.overruns == 0
     assert rig.loop.fault.startswith("clock went from 1.000000 s to ") and rig.loop.fault.endswith(", it must grow")
 
 
@@ -282,6 +306,30 @@ def test_late_periods_are_counted(periods: float, late: int) -> None:
     assert rig.loop.overruns == late and rig.loop.fault == ""
 
 
+def test_one_and_a_half_periods_are_not_late() -> None:
+    rig = Rig()
+    for now_s in (0.0, 1.5 * PERIOD_S):
+        tick(rig, now_s=now_s)
+    assert rig.loop.overruns == 0
+
+
+@pytest.mark.parametrize(
+    ("given_s", "times_s"),
+    [
+        (0.0, (0.1, 0.2, 0.3)),  # late, and no gap
+        (-0.1, (0.0, 0.2)),  # a gap is longer than 0.2 s
+        (0.0, (-0.05, 0.2)),  # and so is the time since the command
+    ],
+)
+def test_periods_that_come_late_without_a_gap_leave_a_command_alive(given_s: float, times_s: tuple) -> None:
+    rig = Rig()
+    rig.now_s = given_s
+    rig.command(rig.tcp(), 0)
+    for now_s in times_s:
+        tick(rig, now_s=now_s)
+    assert not rig.loop.holding and rig.loop.overruns == len(times_s) - 1
+
+
 @pytest.mark.parametrize(
     ("gap_s", "given_before", "holds"), [(0.19, True, False), (0.21, True, True), (0.21, False, False)]
 )
@@ -303,10 +351,21 @@ def test_validity_runs_from_arrival() -> None:
     rig.now_s = 1.05
     verdict = rig.loop.command(PoseCommand(rig.tcp(), 0, 0.1), state_at(rig.tcp()), 1.0, 1.05)
     assert not verdict.refused
-    tick(rig, now_s=1.0999)
-    assert not rig.loop.holding
+    for now_s in (1.0999, 1.0 + 0.1 - 1e-9):
+        tick(rig, now_s=now_s)
+        assert not rig.loop.holding
     tick(rig, now_s=1.1)
     assert rig.loop.holding
+
+
+def test_commands_that_shake_the_arm_are_said_and_counted() -> None:
+    rig = Rig()
+    for k in range(20):
+        side = np.array([0.04 * (-1.0) ** k, 0.0, 0.0])
+        target = Pose(rig.tcp().position_m + side, rig.tcp().quat_wxyz)
+        told = rig.loop.command(PoseCommand(target, k), state_at(rig.tcp()), 0.0, 0.0)
+    assert told.reasons[-1] == "chatter" and not told.refused
+    assert 0 < rig.loop.gate.counts["chatter"] < 20
 
 
 def test_a_contact_is_said_in_the_next_verdict_and_once() -> None:

@@ -26,6 +26,25 @@ def test_while_readings_stay_away_the_arm_is_not_driven_and_does_not_run_away() 
     assert np.linalg.norm(rig.tcp().position_m - rested) < 1e-3, "it holds where it was found again"
 
 
+def test_for_one_period_without_readings_the_last_torque_stands_in() -> None:
+    rig = Rig()
+    rig.command(rig.tcp().moved(np.array([0.03, 0.0, 0.0]), np.zeros(3)), 0)
+    rig.run(0.1)
+    before, lost = rig.data.ctrl[: rig.n].copy(), np.full(rig.n, np.nan)
+    assert np.array_equal(rig.loop.tick(lost, lost, 0.0, rig.now_s), before)
+    assert not np.array_equal(rig.loop.tick(lost, lost, 0.0, rig.now_s + PERIOD_S), before)
+
+
+@pytest.mark.parametrize("lost", ["q_rad", "dq_rad_s"])
+def test_while_a_fault_is_latched_neither_places_nor_speeds_that_are_no_numbers_are_gone_by(lost: str) -> None:
+    rig = Rig()
+    fine = {"q_rad": rig.q, "dq_rad_s": 0 * rig.q}
+    rig.loop.tick(**fine, force_n=500.0, now_s=0.0)
+    for k in range(1, 4):
+        tau = rig.loop.tick(**(fine | {lost: np.full(rig.n, np.nan)}), force_n=0.0, now_s=k * PERIOD_S)
+        assert np.isfinite(tau).all() and np.isfinite(rig.loop.motion.now.tcp.position_m).all()
+
+
 def test_with_a_clock_that_stands_still_the_arm_brakes_and_holds_by_its_readings() -> None:
     rig = Rig()
     rig.command(rig.tcp().moved(np.array([0.03, 0.0, 0.0]), np.zeros(3)), 0)

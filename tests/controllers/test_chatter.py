@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from controllers.chatter import MOST, WINDOW, Chatter
+from controllers.chatter import Chatter
 
 STEP_M = 0.02
 THERE = np.array([STEP_M, 0.0, 0.0])
@@ -14,13 +14,13 @@ def shaken(chatter: Chatter, times: int, move_m: np.ndarray = THERE) -> Chatter:
 
 
 def test_it_acts_once_most_of_the_last_commands_were_reversals_and_not_before() -> None:
-    assert not shaken(Chatter(STEP_M), MOST + 1).acting, "the first command reverses nothing"
-    assert shaken(Chatter(STEP_M), MOST + 2).acting
+    assert not shaken(Chatter(STEP_M), 15).acting, "the first command reverses nothing"
+    assert shaken(Chatter(STEP_M), 16).acting
 
 
 def test_it_stops_acting_when_the_reversals_have_left_the_window() -> None:
     chatter = shaken(Chatter(STEP_M), 40)
-    for k in range(WINDOW - MOST + 1):
+    for k in range(7):
         assert chatter.acting, k
         chatter.note(THERE)
     assert not chatter.acting
@@ -46,6 +46,22 @@ def test_a_reversal_turns_by_more_than_120_degrees(angle: float, acts: bool) -> 
     assert chatter.acting is acts
 
 
+@pytest.mark.parametrize(("angle", "acts"), [(2.2, True), (2.0, False)])
+def test_steps_of_different_sizes_reverse_by_their_angle_alone(angle: float, acts: bool) -> None:
+    chatter = Chatter(STEP_M)
+    for k in range(40):
+        size = STEP_M * (1.0 if k % 2 else 0.5)
+        chatter.note(size * np.array([np.cos(k * angle), np.sin(k * angle), 0.0]))
+    assert chatter.acting is acts
+
+
+def test_at_120_degrees_exactly_nothing_is_reversed() -> None:
+    chatter = Chatter(1.0)
+    for k in range(40):
+        chatter.note(np.roll([7.0, -7.0, 0.0], k))  # the square of whose length has no rounding
+    assert not chatter.acting
+
+
 def test_random_full_steps_are_no_chatter() -> None:
     rng = np.random.default_rng(0)
     chatter = Chatter(STEP_M)
@@ -57,4 +73,4 @@ def test_random_full_steps_are_no_chatter() -> None:
 def test_after_a_reset_nothing_is_remembered() -> None:
     chatter = shaken(Chatter(STEP_M), 40)
     chatter.reset()
-    assert not chatter.acting and not shaken(chatter, MOST + 1).acting
+    assert not chatter.acting and not shaken(chatter, 15).acting

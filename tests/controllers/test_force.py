@@ -34,8 +34,13 @@ def test_a_contact_is_remembered_until_it_is_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("contact_n", "stop_n"),
-    [(0.0, 1.0), (-1.0, 1.0), (2.0, 2.0), (3.0, 2.0), (1.0, np.inf), (np.nan, 1.0), (1.0, np.nan)],
+    [(0.0, 1.0), (-1.0, 1.0), (2.0, 2.0), (3.0, 2.0), (1.0, float("inf")), (np.nan, 1.0), (1.0, np.nan)],
 )
 def test_thresholds_that_cannot_be_kept_are_refused(contact_n: float, stop_n: float) -> None:
     with pytest.raises(ValueError, match="allowed 0 < contact < stop, both finite"):
         ForceMonitor(contact_n, stop_n)
+
+
+def test_thresholds_may_be_as_small_as_the_forces_of_the_task() -> None:
+    monitor = ForceMonitor(0.25, 0.5)
+    assert monitor.fault(0.375) == "" and monitor.touched() and monitor.fault(0.75)

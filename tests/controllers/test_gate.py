@@ -67,6 +67,9 @@ def test_the_gate_is_idempotent_and_leaves_its_input_alone(position: np.ndarray,
         ({"valid_for_s": 0.6}, "validity"),
         ({"valid_for_s": float("nan")}, "validity"),
         ({"target": Pose(np.zeros(2), HERE.quat_wxyz)}, "shape"),
+        ({"target": Pose(np.zeros(4), HERE.quat_wxyz)}, "shape"),
+        ({"target": Pose(np.zeros((3, 1)), HERE.quat_wxyz)}, "shape"),
+        ({"target": Pose(HERE.position_m, np.array([0.0, 1.0, 0.0, 0.0, 0.0]))}, "shape"),
         ({"target": Pose(HERE.position_m, np.zeros(4))}, "not_finite_or_not_unit"),
         ({"target": Pose(HERE.position_m, np.array([np.nan, 0, 0, 0]))}, "not_finite_or_not_unit"),
     ],
@@ -156,6 +159,8 @@ def test_an_arm_that_does_not_know_where_it_is_takes_no_command(field: str) -> N
         ({"sequence": 5}, "sequence: 5; allowed: whole numbers above 5"),
         ({"sequence": 6.5}, "sequence: 6.5; allowed: whole numbers above 5"),
         ({"sequence": True}, "sequence: a value of type bool; allowed: whole numbers above 5"),
+        ({"sequence": 2**64 - 1}, f"sequence: {2**64 - 1}; allowed: whole numbers above 5"),
+        ({"sequence": 2**64}, "sequence: a value of type int; allowed: whole numbers above 5"),
         ({"sequence": 10**5000}, "sequence: a value of type int; allowed: whole numbers above 5"),
         ({"sequence": "9" * 90}, f"sequence: '{'9' * 40}'; allowed: whole numbers above 5"),
         ({"fence": 7.0}, "authority: fence 7, mode 'policy'; allowed: a number, a word"),
@@ -222,9 +227,20 @@ def test_each_lease_counts_its_commands_for_itself_and_a_former_one_is_not_taken
     assert send(2**63 - 1, 1) == () and send(7, 1) == ("sequence",)
     allowed = 2
     assert send(0, 2) == () and send(0, 2) == ("sequence",) and send(9, 1) == ("authority",)
+    allowed = 1
+    assert send(0, 1) == (), "the numbers of another lease do not count, nor does which lease was first"
 
 
-@pytest.mark.parametrize(("place_m", "far"), [(10.0, False), (np.nextafter(10.0, 11.0), True), (-10.5, True)])
+def test_a_lease_whose_number_is_large_counts_its_commands_as_well() -> None:
+    gate = make_gate()
+    for reasons in ((), ("sequence",)):
+        command = PoseCommand(HERE, 1, fence=int("1000000"))
+        assert gate.judge(command, state_at(HERE), 0.0, 0.0).reasons == reasons
+
+
+@pytest.mark.parametrize(
+    ("place_m", "far"), [(10.0, False), (np.nextafter(10.0, 11.0), True), (-10.0, False), (-11.0, True)]
+)
 def test_a_place_that_no_arm_reaches_is_a_mistake_not_a_direction(place_m: float, far: bool) -> None:
     for axis in range(3):
         position = np.array(HERE.position_m)
@@ -272,6 +288,16 @@ def test_nothing_that_is_sent_raises_or_changes_anything(sent: tuple) -> None:
     assert gate.judge(sent[0], state, 0.0, 0.0).reasons == ("shape",)
     gate.permit = lambda fence, mode: ""
     assert not gate.judge(PoseCommand(HERE, 0), state, 0.0, 0.0).refused
+
+
+@settings(deadline=None)
+@given(tame, tame)
+def test_what_is_within_every_limit_goes_on_bit_for_bit(way: np.ndarray, turn: np.ndarray) -> None:
+    asked = HERE.moved(way / 3 * STEP_M * 0.99, turn / 6 * STEP_RAD)
+    verdict = make_gate().judge(PoseCommand(asked, 1), state_at(HERE), 0.0, 0.0)
+    assert verdict.reasons == ()
+    assert np.array_equal(verdict.target.position_m, asked.position_m)
+    assert np.array_equal(verdict.target.quat_wxyz, asked.quat_wxyz)
 
 
 def test_what_is_let_through_is_a_copy_and_a_unit() -> None:
@@ -339,6 +365,7 @@ class Slow:
     [
         ((), 1.0, (), False),
         ((1.0,), 1.0, (), False),
+        ((1.5,), 1.0, (), False),
         ((0.5, 0.25, 1.0), 0.25, ("a", "b"), False),
         ((0.25, 0.5), 0.25, ("a", "b"), False),
         ((5e-324,), 5e-324, ("a",), False),

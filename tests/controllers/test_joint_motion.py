@@ -1,5 +1,7 @@
 """Speeds that shrink towards the ends, and what motion of the tool asks of the joints."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,7 +41,14 @@ def test_a_vendors_curve_is_kept_as_well() -> None:
     assert speeds(0.2, table) == pytest.approx((np.sqrt(4.8) * -1 + 0.5, 1.5))
     assert speeds(-0.2, table) == pytest.approx((-1.5, np.sqrt(4.8) - 0.5))
     assert speeds(1.49, table)[1] == pytest.approx(np.sqrt(1.42) - 0.5)
-    assert speeds(3.0, table)[1] == CREEP_RAD_S
+    assert speeds(3.0, table)[1] == CREEP_RAD_S and speeds(-3.0, table)[0] == -CREEP_RAD_S
+
+
+def test_near_its_end_a_vendors_curve_is_slower_than_the_joint_could_stop() -> None:
+    curve = SpeedCurve(-1.8 * ONE, 1.8 * ONE, 0.5 * ONE, 2.0 * ONE)
+    table = ArmLimits(-2 * ONE, 2 * ONE, 3 * ONE, 40 * ONE, 50 * ONE, ONE, curve)
+    for side in (-1, 1):
+        assert min(np.abs(speeds(side * 1.4, table))) == pytest.approx(np.sqrt(0.8) - 0.5)
 
 
 @settings(deadline=None)
@@ -111,6 +120,7 @@ def test_within_the_shares_no_motion_of_the_axes_asks_too_much(seed: int) -> Non
         ([-4.0, 0, 0, 0, 0, 0], [0.0] * 6, 0.25),  # the low end is nearer
         ([0, 0, -2.0, 0, 0, 0], [0.0] * 6, 0.25),
         ([0.0] * 6, [0, 0, 4.0, 0, 0, 0], 1.0),
+        ([-0.5, 0, 0, 0, 0, 0], [4.0, 0, 0, 0, 0, 0], 0.5),  # both at once do not help each other
     ],
 )
 def test_speed_has_a_side(low: list[float], high: list[float], share: float) -> None:
@@ -121,6 +131,13 @@ def test_a_negative_entry_of_the_inverse_swaps_the_sides() -> None:
     mirrored = room([[-1.0, 0, 0, 0, 0, 0], [0.0] * 6])
     assert mirrored.speed_share(np.zeros(6), np.array([4.0, 0, 0, 0, 0, 0])) == pytest.approx(0.25)
     assert mirrored.speed_share(np.array([-4.0, 0, 0, 0, 0, 0]), np.zeros(6)) == pytest.approx(0.5)
+    both = np.array([-4.0, 0, 0, 0, 0, 0]), np.array([0.5, 0, 0, 0, 0, 0])
+    assert mirrored.speed_share(*both) == pytest.approx(0.5)
+
+
+def test_what_joints_can_do_cannot_be_edited() -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(room(MOVES), next(iter(JointRoom.__slots__)), 0.0)
 
 
 def test_the_room_of_an_arm_is_its_share_of_the_table() -> None:

@@ -8,7 +8,7 @@ from controllers.readings import Readings
 
 PERIOD_S = 0.01
 TABLE = ArmLimits(
-    *(np.array(row) for row in ([-1.0, -2.0], [3.0, 2.0], [2.0, 4.0], [9.0, 9.0], [9.0, 9.0], [9.0, 9.0]))
+    *(np.array(row) for row in ([-1.0, -1.5], [3.0, 1.5], [2.0, 4.0], [9.0, 9.0], [9.0, 9.0], [9.0, 9.0]))
 )
 # A jump is more than 2 x 2 rad/s x 0.01 s + 0.05 rad = 0.09 rad of the first joint, 0.13 rad of the second.
 
@@ -27,7 +27,12 @@ def readings(q: list[float]) -> Readings:
         ([0.0, 0.0], [0.0, -0.1301], "joint 2 jumped 0.1301 rad, at most 0.1300 rad"),
         ([3.05, 0.0], [3.0999, 0.0], ""),
         ([3.05, 0.0], [3.1001, 0.0], "joint 1 reads 3.1001 rad, allowed -1.1000 to 3.1000 rad"),
-        ([0.0, -2.05], [0.0, -2.1001], "joint 2 reads -2.1001 rad, allowed -2.1000 to 2.1000 rad"),
+        ([0.0, -1.55], [0.0, -1.6001], "joint 2 reads -1.6001 rad, allowed -1.6000 to 1.6000 rad"),
+        ([2.9, -1.55], [2.9, -1.6001], "joint 2 reads -1.6001 rad, allowed -1.6000 to 1.6000 rad"),
+        ([3.05, 1.55], [3.2, 1.61], "joint 1 reads 3.2000 rad, allowed -1.1000 to 3.1000 rad"),
+        ([0.0, 0.0], [2.0 * 0.01 * 2 + 0.05, 0.0], ""),
+        ([0.0, 0.0], [0.1, 0.12], "joint 1 jumped 0.1000 rad, at most 0.0900 rad"),
+        ([0.0, 0.0], [3.1, 0.0], "joint 1 jumped 3.1000 rad, at most 0.0900 rad"),
         ([0.0, 0.0], [np.nan, 0.0], "joint reading not finite"),
         ([0.0, 0.0], [0.0, np.inf], "joint reading not finite"),
     ],
@@ -42,7 +47,15 @@ def test_a_speed_that_is_not_finite_is_a_fault(dq: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("elapsed_s", "jump_rad", "fault"), [(0.0149, 0.095, True), (0.1, 0.44, False), (0.1, 0.46, True)]
+    ("elapsed_s", "jump_rad", "fault"),
+    [
+        (0.0149, 0.095, True),
+        (0.015, 0.095, True),
+        (0.016, 0.113, False),
+        (0.016, 0.115, True),
+        (0.1, 0.44, False),
+        (0.1, 0.46, True),
+    ],
 )
 def test_after_a_late_period_a_joint_may_have_gone_further(elapsed_s: float, jump_rad: float, fault: bool) -> None:
     checked = readings([0.0, 0.0])

@@ -1,6 +1,8 @@
 """The reference between two commands: smooth turns, gentle joints, known stops, no overshoot when limits fall."""
 
+from dataclasses import FrozenInstanceError
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,7 +32,8 @@ def room(speed: float = 1e9, acceleration: float = 1e9, jerk: float = 1e9) -> Jo
 
 def path(motion: ReferenceMotion, ticks: int) -> np.ndarray:
     """(ticks, 6) velocities, base frame."""
-    return np.array([[*(now := motion.tick()).linear_m_s, *now.angular_rad_s] for _ in range(ticks)])
+    nows = [motion.tick() for _ in range(ticks)]
+    return np.hstack(([now.linear_m_s for now in nows], [now.angular_rad_s for now in nows])).reshape(ticks, 6)
 
 
 def test_the_rows_are_the_limits_with_a_little_left_for_the_curvature_of_turns() -> None:
@@ -49,7 +52,7 @@ def test_a_stop_takes_the_time_and_way_of_an_s() -> None:
 def test_the_stop_from_the_present_motion_is_what_braking_takes() -> None:
     motion = ReferenceMotion(LIMITS, PERIOD_S, START)
     assert motion.stopping() == pytest.approx((0.0, 0.0))
-    motion.aim(Pose(START.position_m + [0.3, -0.2, 0.1], START.quat_wxyz))
+    motion.aim(Pose(START.position_m + [0.3, -0.2, 0.1], aside(turn_rad=0.3).quat_wxyz))
     path(motion, 70)
     seconds, metres = motion.stopping()
     motion.brake()
@@ -65,7 +68,8 @@ def test_turning_is_smooth_through_new_anchors_and_is_that_of_the_orientation() 
     for k in range(2000):
         if k % 37 == 0:
             turn = quat_from_rotvec(rng.uniform(-0.12, 0.12, 3))
-            motion.aim(Pose(START.position_m, frozen(quat_mul(turn, motion.now.tcp.quat_wxyz))))
+            place = START.position_m + rng.uniform(-0.02, 0.02, 3)
+            motion.aim(Pose(place, frozen(quat_mul(turn, motion.now.tcp.quat_wxyz))))
         now = motion.tick()
         rates.append(now.angular_rad_s)
         quats.append(now.tcp.quat_wxyz)
@@ -115,42 +119,45 @@ def test_a_cut_is_said_when_less_than_half_is_left(left: float, said: bool) -> N
     assert ("joint_acceleration" in names) is said
 
 
-def test_limits_that_fall_in_full_speed_do_not_carry_the_tool_past_its_target() -> None:
+@pytest.mark.parametrize("side", [1, -1])
+def test_limits_that_fall_in_full_speed_do_not_carry_the_tool_past_its_target(side: int) -> None:
     motion = ReferenceMotion(LIMITS, PERIOD_S, START)
-    motion.aim(aside(0.05), 1.0, FREE)
+    motion.aim(aside(side * 0.05), 1.0, FREE)
     path(motion, 215)  # about to brake with all it has
     weak = room(acceleration=0.5)
-    places = []
+    ways = []
     for k in range(600):
         if k % 50 == 0:
-            motion.aim(aside(0.05), 1.0, weak)
-        places.append(motion.tick().tcp.position_m[0])
-    assert max(places) <= 0.45 + 1e-9 and places[-1] == pytest.approx(0.45)
+            motion.aim(aside(side * 0.05), 1.0, weak)
+        ways.append(side * (motion.tick().tcp.position_m[0] - START.position_m[0]))
+    assert max(ways) <= 0.05 + 1e-9 and ways[-1] == pytest.approx(0.05)
     motion.aim(aside(0.0), 1.0, weak)
     speed = path(motion, 1000)[:, 0]
     assert np.abs(np.diff(speed)).max() / PERIOD_S == pytest.approx(0.5, rel=1e-6), "afterwards they hold"
 
 
-def test_limits_fall_at_once_for_an_axis_that_goes_straight() -> None:
+@pytest.mark.parametrize("side", [1, -1])
+def test_limits_fall_at_once_for_an_axis_that_goes_straight(side: int) -> None:
     motion = ReferenceMotion(LIMITS, PERIOD_S, START)
-    motion.aim(aside(0.2), 1.0, FREE)
+    motion.aim(aside(side * 0.2), 1.0, FREE)
     path(motion, 60)
-    motion.aim(aside(0.2), 1.0, room(acceleration=0.5))
+    motion.aim(aside(side * 0.2), 1.0, room(acceleration=0.5))
     speed = path(motion, 1500)[:, 0]
     assert np.abs(np.diff(speed)[40:]).max() / PERIOD_S == pytest.approx(0.5, rel=1e-6)
 
 
-def test_a_speed_that_is_still_growing_counts_with_what_it_will_be() -> None:
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_speed_that_is_still_growing_counts_with_what_it_will_be(side: int) -> None:
     """One axis speeds up as its target jumps behind it: its plan peaks between two corners."""
     motion = ReferenceMotion(LIMITS, PERIOD_S, START)
-    motion.aim(aside(0.2))
+    motion.aim(aside(side * 0.2))
     path(motion, 40)
     motion._lay_anchor()
-    motion._in.target_position = [0.3, *motion._in.target_position[1:]]
+    motion._in.target_position = [0.4 - side * 0.1, *motion._in.target_position[1:]]
     motion._calculate(motion._rows)
-    _, high = motion._speeds(motion._rows)
-    moments = np.linspace(0.0, motion._plan.duration, 5000)
-    assert high[0] == pytest.approx(max(motion._plan.at_time(t)[1][0] for t in moments), abs=1e-6)
+    low, high = motion._speeds(motion._rows)
+    speeds = [motion._plan.at_time(t)[1][0] for t in np.linspace(0.0, motion._plan.duration, 5000)]
+    assert (low[0], high[0]) == pytest.approx((min(speeds), max(speeds)), abs=1e-6)
 
 
 def test_braking_keeps_the_limits_last_in_force_and_reset_gives_all_back() -> None:
@@ -228,3 +235,69 @@ def test_the_limits_in_force_are_those_of_the_motion_and_less_where_joints_can_d
     np.testing.assert_array_equal(motion.in_force, LIMITS.rows())
     motion.aim(aside(0.1), 0.5)
     assert motion.in_force[0, 0] == 0.5 * LIMITS.speed_m_s and motion.in_force[1, 0] == LIMITS.acceleration_m_s2
+
+
+def test_limits_cannot_be_edited() -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(LIMITS, next(iter(LIMITS.__slots__)), 1.0)
+
+
+def test_joints_with_room_enough_leave_every_limit_as_it_is() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    assert motion.aim(aside(0.01), 1.0, FREE) == ()
+    np.testing.assert_array_equal(motion.in_force, LIMITS.rows())
+
+
+def test_half_of_the_limits_is_no_cut_to_speak_of() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    half = SimpleNamespace(shares=lambda rows: np.full((2, 2), SAID), speed_share=lambda low, high: 1.0)
+    assert motion.aim(aside(0.1), 1.0, half) == ()
+
+
+@pytest.mark.parametrize(
+    ("weak", "column", "peak"),
+    [(room(acceleration=0.5), 1, 2.5), (room(jerk=20.0), 2, 100.0), (room(acceleration=0.5, jerk=20.0), 2, 100.0)],
+)
+def test_limits_that_rise_count_at_once_though_the_tool_passes_its_target(
+    weak: JointRoom, column: int, peak: float
+) -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    motion.aim(aside(0.5), 1.0, weak)
+    path(motion, 900)
+    assert motion.now.linear_m_s[0] == pytest.approx(0.25)
+    here = motion.now.tcp.position_m
+    motion.aim(Pose(here + [0.001, 0.0, 0.0], START.quat_wxyz), 1.0, FREE)
+    speed = path(motion, 300)[:, 0]
+    values = [speed, np.diff(speed) / PERIOD_S, np.diff(speed, n=2) / PERIOD_S**2][column]
+    assert np.abs(values).max() == pytest.approx(peak, rel=1e-3)
+
+
+def test_joints_slow_the_tool_either_way_and_an_axis_at_rest_keeps_a_thousandth_of_its_speed() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    assert motion.aim(aside(-0.1), 1.0, room(speed=0.1)) == ("joint_speed",)
+    np.testing.assert_allclose(motion.in_force[0], [0.1, 0.25e-3, 0.25e-3, 1e-3, 1e-3, 1e-3], rtol=1e-6)
+    assert path(motion, 1000)[:, 0].min() == pytest.approx(-0.1)
+
+
+def test_where_no_share_is_named_the_whole_speed_is_meant() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    motion.aim(aside(0.3))
+    assert path(motion, 500)[:, 0].max() == pytest.approx(0.25)
+
+
+def test_before_the_first_period_it_stands_still_at_its_start() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    now = motion.now
+    assert now.tcp is START
+    assert np.array_equal(now.linear_m_s, np.zeros(3)) and np.array_equal(now.angular_rad_s, np.zeros(3))
+    then = motion.tick()
+    np.testing.assert_allclose(then.tcp.quat_wxyz, START.quat_wxyz, atol=1e-15)
+    assert np.array_equal(then.tcp.position_m, START.position_m)
+
+
+def test_joints_do_not_raise_a_speed_that_was_just_lowered() -> None:
+    motion = ReferenceMotion(LIMITS, PERIOD_S, START)
+    motion.aim(aside(0.3))
+    path(motion, 300)
+    motion.aim(aside(0.3), 0.1, room(speed=0.2))
+    assert motion.in_force[0, 0] == 0.1 * 0.25

@@ -9,7 +9,7 @@ from controllers.limits import HalfSpace
 from controllers.models import arm_spec, home_q
 from controllers.pose import Pose
 from controllers.records import ArmState
-from controllers.slowdowns import FLOOR, Clearance, Singularity, condition_number
+from controllers.slowdowns import FLOOR, Clearance, Singularity, _joints_below, _tool_bodies, condition_number
 from tests.controllers.parts import arm_model, state_at
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -115,6 +115,7 @@ class Numbers:
         (20.0, 20.0, 1.0 - 0.9 * 3 / 13),
         (np.nextafter(0.6 * 17.0, 11.0), 23.5, 0.55),
         (0.6 * 17.0, 23.5, 1.0),
+        (10.0, 23.5, 1.0),
         (23.5, 23.0, 1.0),
         (26.75, 26.0, 0.65),
         (29.0, np.nextafter(30.0, 29.0), FLOOR),
@@ -130,7 +131,16 @@ def test_each_corner_of_the_rule(here: float, ahead: float, share: float) -> Non
     assert slow.share(pose, state_at(pose)) == pytest.approx(share, abs=1e-9)
 
 
-@pytest.mark.parametrize(("start", "stop"), [(1.0, 30.0), (17.0, 17.0), (17.0, np.inf), (np.nan, 30.0), (17.0, np.nan)])
+def test_a_singularity_may_begin_anywhere_above_one() -> None:
+    pose, slow = Pose.of([0.4, 0.0, 0.3]), Singularity(arm_model(), 1.5, 2.0)
+    slow._model, slow._probe = Numbers(1.6), Numbers(1.75)
+    assert slow.share(pose, state_at(pose)) == pytest.approx(0.55)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [(1.0, 30.0), (0.5, 30.0), (17.0, 17.0), (30.0, 17.0), (17.0, float("inf")), (np.nan, 30.0), (17.0, np.nan)],
+)
 def test_thresholds_that_make_no_line_are_refused(start: float, stop: float) -> None:
     with pytest.raises(ValueError, match="needs 1 < start < stop"):
         Singularity(arm_model(), start, stop)
@@ -154,8 +164,8 @@ def test_at_home_above_a_table_motion_is_free(name: str) -> None:
 def folded(name: str = "panda") -> tuple[np.ndarray, np.ndarray]:
     """Two postures with the hand near the base, 11 to 19 mm of it, the second nearer."""
     _, clearance = clear(name)
-    rng, found = np.random.default_rng(1), []
-    while len(found) < 1:
+    rng = np.random.default_rng(1)
+    for _ in range(10_000):
         q = home_q(name) + rng.uniform(-1.2, 1.2, len(home_q(name)))
         near, _ = clearance.distances_m(q)
         if not 0.012 < near < 0.018:
@@ -164,9 +174,8 @@ def folded(name: str = "panda") -> tuple[np.ndarray, np.ndarray]:
             closer = q.copy()
             closer[joint] += 1e-3
             if 0.011 < clearance.distances_m(closer)[0] < near - 1e-4:
-                found.append((q, closer))
-                break
-    return found[0]
+                return q, closer
+    raise AssertionError("no such postures")
 
 
 def joint_move(model: ArmModel, q: np.ndarray, closer: np.ndarray) -> tuple[Pose, ArmState]:
@@ -209,7 +218,11 @@ class Distances(Clearance):
         ((0.018, []), (-0.01, []), 0.0),
         ((0.005, []), (0.005, []), 1.0),
         ((0.005, []), (0.005 - 2e-9, []), 0.0),
+        ((0.005, []), (0.005 - 1e-9, []), 1.0),
         ((0.005, []), (0.006, []), 1.0),
+        ((0.03, [0.04]), (0.025, [0.04]), 1.0),
+        ((np.inf, [0.02]), (np.inf, [0.02 - 1e-9]), 1.0),
+        ((np.inf, [0.02]), (np.inf, [0.02 - 2e-9]), 0.25),
         ((np.inf, [0.2]), (np.inf, [0.05]), 1.0),
         ((np.inf, [0.2]), (np.inf, [0.03]), 0.5),
         ((np.inf, [0.02, 0.2]), (np.inf, [0.03, 0.04]), 0.75),
@@ -222,6 +235,13 @@ class Distances(Clearance):
 def test_each_distance_slows_only_while_it_shrinks(here: tuple, ahead: tuple, share: float) -> None:
     pose = Pose.of([0.4, 0.0, 0.3])
     assert Distances(here, ahead).share(pose, state_at(pose)) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("ahead", [(0.02, [0.05]), (0.02, []), (0.025, [0.06])])
+def test_far_from_everything_it_looks_at_the_target_only(ahead: tuple) -> None:
+    pose = Pose.of([0.4, 0.0, 0.3])
+    clearance = Distances((0.03, [0.07]), ahead)
+    assert clearance.share(pose, state_at(pose)) == 1.0 and len(clearance._answers) == 1
 
 
 @pytest.mark.parametrize(("offset_m", "near"), [(0.0, True), (-0.5, False)])
@@ -251,12 +271,52 @@ def test_distances_to_a_plane_are_those_of_mujoco_and_from_afar_never_more(offse
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
         else:  # by spheres perhaps: never farther than it is
             assert (ours <= np.array(theirs) + 1e-6).all() and ours.min() >= Clearance.SCENE_SLOW_M
+            assert (ours < np.array(theirs) - 1e-3).any()
 
 
 def test_the_tool_is_not_held_off_the_table_and_the_base_is_not_either() -> None:
     model, clearance = clear("panda", (TABLE,))
     bodies = {model.model.body(int(model.model.geom_bodyid[geom])).name for geom in clearance._links}
     assert bodies == {f"link{k}" for k in range(1, 8)}
+
+
+def test_joints_that_move_a_body_are_counted_up_to_the_gripper_s() -> None:
+    model = arm_model("panda")
+    count, tool = _joints_below(model), _tool_bodies(model)
+    joints = {model.model.body(k).name: int(count[k]) for k in range(model.model.nbody)}
+    assert {joints[f"link{k}"] - k for k in range(8)} == {0} and joints["world"] == 0
+    assert all(joints[model.model.body(int(k)).name] == 7 for k in np.flatnonzero(tool))
+    assert tool.sum() >= 3, "the hand and two fingers"
+
+
+ONE_LINK = """<mujoco><worldbody><geom name="floor" type="box" size="1 1 .1" pos="0 0 -9"/>
+<body name="link"><joint axis="0 1 0"/><geom name="ball" size=".25" {solid}/><body name="hand"><site name="tcp"/></body>
+</body></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize(
+    ("solid", "looked_at"),
+    [
+        ("", True),
+        ('contype="1" conaffinity="0"', True),
+        ('contype="0" conaffinity="2"', True),
+        ('contype="0" conaffinity="0"', False),
+    ],
+)
+def test_links_that_can_touch_or_be_touched_are_kept_off_the_scene(solid: str, looked_at: bool) -> None:
+    model = ArmModel(mujoco.MjSpec.from_string(ONE_LINK.format(solid=solid)).compile(), 1)
+    clearance = Clearance(model, np.zeros(1))
+    assert [model.model.geom(int(geom)).name for geom in clearance._links] == ["ball"] * looked_at
+
+
+@pytest.mark.parametrize(("offset_m", "refused"), [(-0.25, True), (np.nextafter(-0.25, -1.0), False)])
+def test_a_link_that_touches_the_scene_at_home_is_refused(offset_m: float, refused: bool) -> None:
+    model = ArmModel(mujoco.MjSpec.from_string(ONE_LINK.format(solid="")).compile(), 1)
+    if refused:
+        with pytest.raises(ValueError, match=r"a link is 0\.000 m from a half-space"):
+            Clearance(model, np.zeros(1), (HalfSpace(UP, offset_m),))
+    else:
+        assert 0.0 < Clearance(model, np.zeros(1), (HalfSpace(UP, offset_m),)).distances_m(np.zeros(1))[1][0] < 1e-15
 
 
 def test_every_primitive_reaches_as_far_as_it_does() -> None:
@@ -280,6 +340,22 @@ def test_pairs_that_are_close_at_home_are_neighbours() -> None:
     q, _ = folded("ur5e")
     assert Clearance(model, home_q("ur5e")).distances_m(q)[0] < 0.02
     assert Clearance(model, q).distances_m(q)[0] == np.inf
+
+
+TWO_LINKS = """<mujoco><worldbody><geom name="pillar" size=".1" pos="0 .3 .5"/><body>
+<joint axis="0 0 1"/><geom name="wing" size=".1" pos="0 -.3 0"/><body><joint axis="0 0 1"/><body name="hand">
+<geom name="fist" size=".1" pos=".3 0 {height}"/><site name="tcp"/></body></body></body></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize(("height", "quarter", "near"), [(0.0, -1, False), (0.5, 1, True)])
+def test_parts_with_one_joint_between_them_are_neighbours_and_with_two_are_not(
+    height: float, quarter: int, near: bool
+) -> None:
+    model = ArmModel(mujoco.MjSpec.from_string(TWO_LINKS.format(height=height)).compile(), 2)
+    clearance = Clearance(model, np.zeros(2))
+    assert clearance.distances_m(np.zeros(2))[0] == np.inf
+    met = clearance.distances_m(np.array([0.0, quarter * np.pi / 2]))[0]
+    assert met == (pytest.approx(-0.2) if near else np.inf)
 
 
 def test_a_scene_that_the_arm_stands_in_is_refused() -> None:

@@ -43,3 +43,12 @@ def test_before_the_start_it_is_at_the_start(time_s: float) -> None:
 def test_nowhere_to_go_takes_no_time_to_speak_of() -> None:
     move = StraightMove(START, START, LIMITS)
     assert move.duration_s < 0.2 and np.allclose(move.at(1.0).position_m, START.position_m)
+
+
+@pytest.mark.parametrize(("metres", "turn_rad"), [(0.2, 0.1), (0.05, 1.5), (0.0, 1.5), (0.2, 0.0)])
+def test_it_is_as_fast_as_the_slower_of_way_and_turn_allows(metres: float, turn_rad: float) -> None:
+    move = StraightMove(START, START.moved(np.array([metres, 0.0, 0.0]), np.array([0.0, turn_rad, 0.0])), LIMITS)
+    before, after = (move.at(move.duration_s / 2 + side * 0.005) for side in (-1, 1))
+    speed = np.linalg.norm(after.position_m - before.position_m) / 0.01
+    turning = rotation_between_rad(before.quat_wxyz, after.quat_wxyz) / 0.01
+    assert max(speed / 0.1, turning / 0.5) == pytest.approx(1.0, rel=1e-6)

@@ -114,6 +114,59 @@ def test_nothing_is_asked_of_an_actor_while_the_arm_does_not_move(cell: Cell) ->
     assert not cell.guard.alarms
 
 
+def test_an_actor_that_keeps_its_lease_is_alive_though_it_commands_nothing(cell: Cell) -> None:
+    cell.drive()
+    for _ in range(20):
+        cell.pilot.enter(State.POLICY)
+        cell.run(0.1)
+    assert not cell.guard.alarms and cell.state is State.POLICY
+
+
+def test_commands_that_are_refused_are_no_sign_of_life(cell: Cell) -> None:
+    cell.drive()
+    cell.pilot.mode = State.HUMAN
+    for _ in range(5):
+        assert cell.send().refused
+        cell.run(0.1)
+    assert [alarm.part for alarm in cell.guard.alarms] == ["actor"]
+
+
+def overruns(cell: Cell) -> dict[str, int]:
+    return {health.part: health.overruns for health in cell.guard.supervisor.health()}
+
+
+def test_a_period_that_comes_late_is_counted_for_clock_and_arm(cell: Cell) -> None:
+    cell.run(0.1)
+    assert overruns(cell) == {"clock": 0, "arm": 0, "actor": 0}
+    cell.clock.sleep_until(cell.clock.now_s() + 0.6 / HZ)
+    cell.run(1 / HZ)
+    assert overruns(cell) == {"clock": 1, "arm": 1, "actor": 0}
+
+
+@pytest.mark.parametrize(("pause_s", "late"), [(0.14, 0), (0.16, 1)])
+def test_an_actor_s_sign_of_life_that_comes_late_is_counted(cell: Cell, pause_s: float, late: int) -> None:
+    cell.drive()
+    cell.send()
+    cell.run(pause_s)
+    cell.send()
+    assert overruns(cell)["actor"] == late
+
+
+def test_the_last_thousand_events_are_remembered(cell: Cell) -> None:
+    for _ in range(1005):
+        cell.guard.authority.stop("Ada", "no")
+    assert [event.revision for event in cell.guard.events] == list(range(6, 1006))
+
+
+def test_leases_count_from_one_where_there_has_been_none(cell: Cell) -> None:
+    assert cell.guard.authority.take("Ada").view.fence == 1
+
+
+def test_whether_there_is_hardware_is_said_by_name(cell: Cell) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        Guard(cell.loop, cell.clock, HZ, False)  # type: ignore[misc]
+
+
 def test_a_part_that_reports_trouble_stops_or_holds_by_its_rule(cell: Cell) -> None:
     cell.drive()
     cell.guard.supervisor.trouble("arm", "joint 3 is hot")
@@ -147,12 +200,13 @@ def test_chatter_is_told_once_when_it_begins_and_once_when_it_is_over(
         cell.send((-1.0) ** k * 0.02)
         cell.run(0.02)
     assert caplog.text.count("actor: its commands chatter") == 1 and "over:" not in caplog.text
+    assert "large steps; going on, within all limits: look at the policy" in caplog.text
     assert cell.state is State.POLICY, "it is told, nothing more"
     for _ in range(30):
         cell.pilot.enter(State.POLICY)
         cell.send(0.0)
         cell.run(0.02)
-    assert caplog.text.count("over: actor: its commands chatter") == 1
+    assert caplog.text.count("over: actor: its commands chatter, to and fro with large steps; it may go on") == 1
 
 
 @pytest.mark.parametrize("do", list(Do))

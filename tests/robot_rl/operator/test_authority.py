@@ -205,11 +205,12 @@ def test_a_hold_after_the_lease_has_run_out_may_become_somebody_s() -> None:
     assert cell.view.by == "zoe"
 
 
+@pytest.mark.parametrize("other", ["aaron", "zoe"])
 @pytest.mark.parametrize("verb", ["policy", "human", "reset"])
-def test_whoever_holds_the_lease_does_not_go_on_from_somebody_else_s_hold(verb: str) -> None:
+def test_whoever_holds_the_lease_does_not_go_on_from_somebody_else_s_hold(verb: str, other: str) -> None:
     cell = at(P)
-    cell.authority.hold("zoe", "a cable")
-    refusal = f"{verb}: zoe holds the arm: a cable; a person lets go of it: disarm, then arm"
+    cell.authority.hold(other, "a cable")
+    refusal = f"{verb}: {other} holds the arm: a cable; a person lets go of it: disarm, then arm"
     assert cell.do(verb).refused == refusal and cell.view.state is HOLD
     assert not cell.do("disarm").refused and not cell.do("arm").refused
     assert not cell.do(verb).refused
@@ -227,6 +228,20 @@ def test_a_lease_s_end_keeps_nobody_from_going_on_and_a_hold_of_somebody_else_ou
     cell.authority.hold("zoe", "a cable")
     cell.do("hand_over")
     assert cell.do("policy").refused.startswith("policy: zoe holds")
+
+
+def test_whoever_asked_for_a_hold_goes_on_from_it_once_the_lease_is_theirs() -> None:
+    cell = at(P)
+    cell.authority.hold("zoe", "a cable")
+    cell.do("release")
+    assert not cell.do("take", client=b"zoe".decode()).refused and not cell.do("policy").refused
+
+
+@pytest.mark.parametrize("state", [D, A, S])
+def test_handing_the_lease_over_at_rest_does_not_change_who_brought_that_about(state: State) -> None:
+    cell = at(state)
+    by = cell.view.by
+    assert not cell.do("hand_over").refused and cell.view.by == by
 
 
 @pytest.mark.parametrize("state", [A, P, H, R])

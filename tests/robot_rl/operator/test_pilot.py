@@ -129,7 +129,7 @@ def test_it_does_not_go_on_after_somebody_else_s_hold(cell: Cell, other: str) ->
     pilot.enter(State.POLICY)
     cell.authority.hold(other, "wait a moment")
     for mode in (State.POLICY, State.HUMAN, State.RESET):
-        with pytest.raises(HeldError, match=f"{other} holds the arm: wait a moment"):
+        with pytest.raises(HeldError, match=f"^{other} holds the arm: wait a moment$"):
             pilot.enter(mode)
 
 
@@ -319,13 +319,17 @@ def test_a_new_reason_to_wait_is_told(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize(("fence", "twin"), [(-1, "actor"), (99, "actor"), (1, "zoe"), (1, "Ada")])
-def test_only_name_and_number_together_make_a_lease_its_own(cell: Cell, fence: int, twin: str) -> None:
+def test_only_name_and_number_together_make_a_lease_its_own(
+    cell: Cell, fence: int, twin: str, caplog: pytest.LogCaptureFixture
+) -> None:
     seen = cell.authority.take(twin).view.revision
     assert not cell.authority.arm(1, seen, twin).refused
     pilot = cell.pilot()
     pilot.fence = fence
     pilot.begin()
     assert pilot.fence == 2 and sum(cell.clock.waits_s) >= 2.0, "it waits until the other's lease has run out"
+    assert f"waiting for the arm: take: {twin!r} holds the lease" in caplog.text
+    assert "fence" not in caplog.text
     assert cell.admitted(pilot)
 
 
@@ -347,6 +351,17 @@ def test_a_pilot_goes_on_with_an_authority_in_another_process(caplog: pytest.Log
         pilot.enter(State.HUMAN)
     assert pilot.fence == 10**6 + 1 and not authority.admits(pilot.fence, "human")
     assert "the hold" not in caplog.text and clock.waits_s == []
+
+
+def test_on_hardware_a_pilot_knows_its_own_hold_though_an_authority_elsewhere_tells_of_it() -> None:
+    cell = Cell(hardware=True)
+    clock = Later()
+    armed_by_ada(cell)
+    pilot = Pilot(Wire(cell.authority), clock, "actor", simulated=False)
+    for _ in range(2):
+        pilot.begin()
+        pilot.pause("looks around")
+    assert clock.waits_s == [] and cell.authority.view().holder == "actor"
 
 
 def test_whether_the_arm_is_simulated_is_said_by_name(cell: Cell) -> None:
