@@ -83,6 +83,18 @@ def test_turning_is_smooth_through_new_anchors_and_is_that_of_the_orientation() 
     assert np.linalg.norm(change, axis=1).max() > 5.0, "it has turned"
 
 
+def test_a_new_anchor_begins_with_the_angular_acceleration_of_a_tool_that_moves_and_turns() -> None:
+    period_s, turn = 1e-4, quat_from_rotvec(np.array([0.3, 0.6, -0.4]))
+    target = Pose(START.position_m + [0.0, 0.0, 0.3], frozen(quat_mul(turn, START.quat_wxyz)))
+    motion, twin = (ReferenceMotion(LIMITS, period_s, START) for _ in range(2))
+    motion.aim(target)
+    twin.aim(target)
+    path(motion, 3500)
+    rates = path(twin, 3501)[:, 3:]
+    motion.brake()
+    np.testing.assert_allclose(motion._in.current_acceleration[3:], (rates[-1] - rates[-3]) / (2 * period_s), atol=1e-3)
+
+
 @pytest.mark.parametrize("share", [1.0, 0.5, 0.1])
 def test_a_share_of_the_speed_is_kept(share: float) -> None:
     motion = ReferenceMotion(LIMITS, PERIOD_S, START)

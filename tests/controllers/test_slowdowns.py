@@ -343,8 +343,9 @@ def test_pairs_that_are_close_at_home_are_neighbours() -> None:
 
 
 TWO_LINKS = """<mujoco><worldbody><geom name="pillar" size=".1" pos="0 .3 .5"/><body>
-<joint axis="0 0 1"/><geom name="wing" size=".1" pos="0 -.3 0"/><body><joint axis="0 0 1"/><body name="hand">
-<geom name="fist" size=".1" pos=".3 0 {height}"/><site name="tcp"/></body></body></body></worldbody></mujoco>"""
+<joint axis="0 0 1"/><geom name="wing" size=".1" pos="0 -.3 0"/><body><joint axis="0 0 1"/><geom size=".01"/><body>
+<site name="tcp"/><body name="finger"><joint type="slide" axis="1 0 0"/><geom size=".1" pos=".3 0 {height}"/></body>
+</body></body></body></worldbody></mujoco>"""
 
 
 @pytest.mark.parametrize(("height", "quarter", "near"), [(0.0, -1, False), (0.5, 1, True)])
