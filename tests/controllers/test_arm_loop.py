@@ -72,6 +72,12 @@ class Rig:
         assert not verdict.refused
 
 
+def tick(rig: Rig, now_s: float | None = None, force_n: float = 0.0, q: np.ndarray | None = None) -> np.ndarray:
+    """One period with chosen readings; the arm does not move."""
+    rig.now_s = rig.now_s + PERIOD_S if now_s is None else now_s
+    return rig.loop.tick(rig.q if q is None else q, 0 * rig.q, force_n, rig.now_s)
+
+
 @pytest.mark.parametrize("name", ["panda", "ur5e"])
 def test_the_tool_arrives_within_two_millimetres_and_two_hundredths_rad(name: str) -> None:
     rig = Rig(name)

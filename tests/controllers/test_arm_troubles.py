@@ -4,10 +4,12 @@ import mujoco
 import numpy as np
 import pytest
 
+from controllers.build import build_loop
+from controllers.models import arm_limits
 from controllers.pose import Pose
 from controllers.records import PoseCommand
-from tests.controllers.parts import state_at
-from tests.controllers.test_arm_loop import GAINS, PERIOD_S, Rig
+from tests.controllers.parts import arm_model, state_at
+from tests.controllers.test_arm_loop import GAINS, PERIOD_S, Rig, tick
 
 
 def test_while_readings_stay_away_the_arm_is_not_driven_and_does_not_run_away() -> None:
@@ -101,12 +103,6 @@ def test_no_share_of_the_speed_however_small_raises_into_the_loop(speed: float) 
 
 
 # Faults latch, with a sentence; only a reset clears them
-
-
-def tick(rig: Rig, now_s: float | None = None, force_n: float = 0.0, q: np.ndarray | None = None) -> np.ndarray:
-    """One period with chosen readings; the arm does not move."""
-    rig.now_s = rig.now_s + PERIOD_S if now_s is None else now_s
-    return rig.loop.tick(rig.q if q is None else q, 0 * rig.q, force_n, rig.now_s)
 
 
 def faulty(rig: Rig) -> str:
