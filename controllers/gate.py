@@ -47,8 +47,8 @@ class Gate:
         self._box = box
         self._limits = (box, *limits)
         self._slowdowns = tuple(slowdowns)
-        self._last: dict[int, int] = {}
-        """The last sequence by its fence: each lease counts for itself."""
+        self._last: PoseCommand | None = None
+        """The last command that was let through: each lease counts its own."""
         self.permit: Permit = nobody
         self.counts: dict[str, int] = {}
 
@@ -88,7 +88,7 @@ class Gate:
         refused = self.permit(command.fence, command.mode)
         if refused:
             return "authority", refused
-        last = self._last.get(command.fence, -1)
+        last = self._last.sequence if self._last and command.fence == self._last.fence else -1
         if not (_whole(command.sequence) and last < command.sequence <= MAX_SEQUENCE):
             return "sequence", f"{_shown(command.sequence)}; allowed: whole numbers above {last}"
         valid_s, age_s = _real(command.valid_for_s), _real(now_s) - _real(arrived_s)
@@ -119,7 +119,7 @@ class Gate:
             low, high = self._box.low_m.tolist(), self._box.high_m.tolist()
             why = f"target {place} m after all limits; allowed: {low} to {high} m"
             return self._refused(state, (*reasons, "final_check"), why)
-        self._last = {command.fence: command.sequence}
+        self._last = command
         return self._slowed(target, state, reasons)
 
     def _slowed(self, target: Pose, state: ArmState, reasons: list[str]) -> Verdict:

@@ -16,17 +16,19 @@ class StraightMove:
         self._start, self._way = start, start.inverse() @ goal
         self._turn = self._way.rotvec_rad()
         metres, radians = length(self._way.position_m), length(self._turn)
-        plan = InputParameter(1)
-        plan.target_position = [1.0]
+        whole = [1.0]
+        plan = InputParameter(len(whole))
+        plan.target_position = whole
         plan.max_velocity, plan.max_acceleration, plan.max_jerk = (
             [min(linear / max(metres, 1e-6), angular / max(radians, 1e-6))] for linear, *_, angular in limits.rows()
         )
-        self._plan = Trajectory(1)
+        self._plan = Trajectory(len(whole))
         try:
-            Ruckig(1).calculate(plan, self._plan)
+            Ruckig(len(whole)).calculate(plan, self._plan)
         except RuckigError:  # just where two shapes of profile meet it may find neither
-            plan.max_acceleration = [LESS * plan.max_acceleration[0]]
-            Ruckig(1).calculate(plan, self._plan)
+            (most,) = plan.max_acceleration
+            plan.max_acceleration = [LESS * most]
+            Ruckig(len(whole)).calculate(plan, self._plan)
         self.duration_s: float = self._plan.duration
 
     def at(self, time_s: float) -> Pose:

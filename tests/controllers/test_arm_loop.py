@@ -72,12 +72,6 @@ class Rig:
         assert not verdict.refused
 
 
-def tick(rig: Rig, now_s: float | None = None, force_n: float = 0.0, q: np.ndarray | None = None) -> np.ndarray:
-    """One period with chosen readings; the arm does not move."""
-    rig.now_s = rig.now_s + PERIOD_S if now_s is None else now_s
-    return rig.loop.tick(rig.q if q is None else q, 0 * rig.q, force_n, rig.now_s)
-
-
 @pytest.mark.parametrize("name", ["panda", "ur5e"])
 def test_the_tool_arrives_within_two_millimetres_and_two_hundredths_rad(name: str) -> None:
     rig = Rig(name)
@@ -208,6 +202,129 @@ def test_torques_stay_in_their_table_and_change_no_faster_than_allowed() -> None
 def test_an_unreachable_start_is_refused_with_what_remains() -> None:
     with pytest.raises(ValueError, match="move the start pose closer"):
         arm_model().solve(Pose.of([2.0, 0, 0.3], [0, 1, 0, 0]), home_q("panda"))
+
+
+# Faults latch, with a sentence; only a reset clears them
+
+
+def tick(rig: Rig, now_s: float | None = None, force_n: float = 0.0, q: np.ndarray | None = None) -> np.ndarray:
+    """One period with chosen readings; the arm does not move."""
+    rig.now_s = rig.now_s + PERIOD_S if now_s is None else now_s
+    return rig.loop.tick(rig.q if q is None else q, 0 * rig.q, force_n, rig.now_s)
+
+
+def faulty(rig: Rig) -> str:
+    """The reason a command is refused now."""
+    verdict = rig.loop.command(PoseCommand(rig.tcp(), 99), state_at(rig.tcp()), rig.now_s, rig.now_s)
+    assert verdict.refused and verdict.reasons[0] == "fault" and verdict.why == f"fault: {rig.loop.fault}"
+    return rig.loop.fault
+
+
+def moved(rig: Rig, joint: int, rad: float) -> np.ndarray:
+    q = rig.q.copy()
+    q[joint] += rad
+    return q
+
+
+def test_a_reading_that_jumps_repeats_the_torque_once_and_latches() -> None:
+    rig = Rig()
+    before = tick(rig)
+    assert np.array_equal(tick(rig, q=moved(rig, 2, 0.1)), before)
+    assert faulty(rig) == "joint 3 jumped 0.1000 rad, at most 0.0587 rad" and rig.loop.holding
+    assert not np.array_equal(tick(rig, q=moved(rig, 2, 0.1)), before), "and goes on from what it reads"
+    rig.own.update(moved(rig, 2, 0.1), 0 * rig.q)
+    np.testing.assert_allclose(rig.loop.motion.now.tcp.position_m, rig.own.tcp_position_m(), atol=1e-12)
+    tick(rig, q=moved(rig, 4, 9.0))
+    assert faulty(rig).startswith("joint 3 jumped"), "the first fault stays"
+    rig.loop.reset(rig.q)
+    assert rig.loop.fault == "" and not rig.loop.motion.braking
+
+
+def test_the_first_reading_after_a_reset_is_held_against_it() -> None:
+    rig = Rig()
+    tick(rig, q=moved(rig, 2, 0.1))
+    assert faulty(rig).startswith("joint 3 jumped 0.1000 rad, at most 0.05")
+
+
+def test_as_it_is_built_a_loop_stands_still_at_its_posture() -> None:
+    rig = Rig()
+    loop = build_loop(rig.own, arm_limits("panda"), rig.settings, rig.q)
+    loop.tick(moved(rig, 2, 0.001), 0 * rig.q, 0.0, 1.0)
+    rig.own.update(rig.q, 0 * rig.q)
+    assert loop.fault == "" and loop.overruns == 0 and loop.holding
+    np.testing.assert_allclose(loop.motion.now.tcp.position_m, rig.own.tcp_position_m(), atol=1e-12)
+
+
+def test_while_a_fault_is_latched_a_reading_that_is_not_finite_repeats_the_torque() -> None:
+    rig = Rig()
+    before = tick(rig)
+    for _ in range(3):
+        assert np.array_equal(tick(rig, q=moved(rig, 0, np.nan)), before)
+    assert faulty(rig) == "joint reading not finite"
+
+
+def test_without_any_torque_yet_a_bad_reading_is_answered_with_what_keeps_the_arm_from_falling() -> None:
+    rig, other = Rig(), arm_model()
+    other.update(rig.q, 0 * rig.q)
+    weight = np.array(other.bias_nm())
+    np.testing.assert_allclose(tick(rig, q=moved(rig, 0, np.nan)), weight)
+
+
+def test_commands_that_shake_the_arm_are_said_and_counted() -> None:
+    rig = Rig()
+    for k in range(20):
+        side = np.array([0.04 * (-1.0) ** k, 0.0, 0.0])
+        target = Pose(rig.tcp().position_m + side, rig.tcp().quat_wxyz)
+        told = rig.loop.command(PoseCommand(target, k), state_at(rig.tcp()), 0.0, 0.0)
+    assert told.reasons[-1] == "chatter" and not told.refused
+    assert 0 < rig.loop.gate.counts["chatter"] < 20
+
+
+def test_a_contact_is_said_in_the_next_verdict_and_once() -> None:
+    rig = Rig()
+    tick(rig, force_n=20.5)
+    told = [rig.loop.command(PoseCommand(rig.tcp(), k), state_at(rig.tcp()), rig.now_s, rig.now_s) for k in range(2)]
+    assert [verdict.reasons for verdict in told] == [("contact",), ()] and not told[0].refused
+    assert rig.loop.gate.counts == {"contact": 1}
+
+
+def test_a_contact_is_said_in_a_refusal_too_after_its_reason() -> None:
+    rig = Rig()
+    tick(rig, force_n=20.5)
+    verdict = rig.loop.command(PoseCommand(rig.tcp(), -5), state_at(rig.tcp()), rig.now_s, rig.now_s)
+    assert verdict.reasons == ("sequence", "contact") and verdict.why.startswith("sequence: ")
+    assert rig.loop.gate.counts == {"sequence": 1, "contact": 1}
+
+
+@pytest.mark.parametrize("force_n", [163.2, float("nan")])
+def test_a_blow_stops_in_the_same_period_at_the_measured_pose(force_n: float) -> None:
+    rig = Rig()
+    rig.command(rig.tcp().moved(np.array([0.05, 0.0, 0.0]), np.zeros(3)), 0)
+    rig.run(0.15)
+    q = rig.data.qpos[: rig.n].copy()
+    before = rig.data.ctrl[: rig.n].copy()
+    tau = rig.loop.tick(q, rig.data.qvel[: rig.n], force_n, rig.now_s)
+    reference = rig.loop.motion.now
+    rig.own.update(q, 0 * q)
+    np.testing.assert_allclose(reference.tcp.position_m, rig.own.tcp_position_m(), atol=1e-12)
+    assert not reference.linear_m_s.any() and not reference.angular_rad_s.any() and rig.loop.holding
+    assert (np.abs(tau - before) <= GAINS.torque_rate_nm_s * PERIOD_S * (1 + 1e-9)).all()
+    assert faulty(rig) == f"contact force {force_n:.1f} N, at most 150 N"
+    later = rig.loop.motion.now
+    rig.now_s += PERIOD_S
+    rig.loop.tick(q + 0.001, 0 * q, force_n, rig.now_s)
+    assert rig.loop.motion.now.tcp.position_m == pytest.approx(later.tcp.position_m), "it holds the first pose"
+
+
+def test_faults_and_their_refusals_are_counted() -> None:
+    rig = Rig()
+    tick(rig, force_n=200.0)
+    faulty(rig)
+    assert rig.loop.gate.counts == {"fault": 1, "contact": 1}
+    rig.loop.reset(rig.q)
+    tick(rig)
+    rig.command(rig.tcp(), 0)
+    assert rig.loop.gate.counts == {"fault": 1, "contact": 1}
 
 
 def test_the_arm_keeps_moving_slower_where_the_gate_says_so() -> None:
