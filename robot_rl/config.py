@@ -50,7 +50,7 @@ class SafetyConfig:
     max_speed_m_s: float = 0.25
     """Speed and accelerations are those of the reference, per axis of the base frame."""
     max_acceleration_m_s2: float = 2.5
-    """At most; less where the joints cannot give it (1.3 for a Panda at its home pose)."""
+    """At most; less where the joints cannot give it (1.2 for a Panda at its home pose)."""
     max_rotation_rad_s: float = 1.0
     max_rotation_acceleration_rad_s2: float = 10.0
     joint_margin_rad: float = 0.05

@@ -14,8 +14,8 @@ from robot_rl.drivers.sim import open_renderer
 from robot_rl.errors import ConfigError, HardwareError, StaleError
 from robot_rl.hardware import Frame
 
-MAX_AGE_S = 0.5
-"""Of the scene that is drawn: an older one stands still."""
+MAX_AGE_S = 2.0
+"""Of the scene that is drawn: an older one stands still, and is not just slow on a busy machine."""
 
 
 class Snapshot(NamedTuple):

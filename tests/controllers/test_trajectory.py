@@ -52,3 +52,8 @@ def test_it_is_as_fast_as_the_slower_of_way_and_turn_allows(metres: float, turn_
     speed = np.linalg.norm(after.position_m - before.position_m) / 0.01
     turning = rotation_between_rad(before.quat_wxyz, after.quat_wxyz) / 0.01
     assert max(speed / 0.1, turning / 0.5) == pytest.approx(1.0, rel=1e-6)
+
+
+def test_where_the_acceleration_is_just_reached_it_takes_no_longer() -> None:
+    move = StraightMove(START, START.moved(np.array([0.0, 0.0, 0.01]), np.zeros(3)), LIMITS)
+    assert move.duration_s == pytest.approx(4 * 0.5 / 5.0, rel=2e-3)

@@ -36,7 +36,7 @@ class Workspace:
 
     def sourced(self, command: str) -> str:
         """What a shell says that has sourced the workspace."""
-        return self.run("bash", "-c", f". install/local_setup.bash; cd /; {command}")
+        return self.run("bash", "-c", f". install/local_setup.bash && cd / && {command}")
 
     def run(self, *command: str) -> str:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
