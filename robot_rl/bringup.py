@@ -20,6 +20,8 @@ PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 """Where Fast DDS 2 looks for its profile, `fastdds.xml` in `config_folder()`."""
 PATIENCE_S = 20.0
 """How long a part may take to end once it is asked to; a node gives up after 15 s. Then it is killed."""
+UNUSABLE = 2
+"""Exit code of a part whose settings cannot be used: it would say the same again, so everything ends."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 """Of a camera"""
 NAMESPACE = re.compile(r"/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*")

@@ -8,8 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from robot_rl.bringup import PATIENCE_S, Part
-from robot_rl.errors import RobotRLError
+from robot_rl.bringup import PATIENCE_S, UNUSABLE, Part
+from robot_rl.errors import ConfigError, RobotRLError
 from robot_rl.processes import TIED
 
 LOOK_S = 0.1
@@ -107,9 +107,9 @@ class Crew:
         self._selector = selectors.DefaultSelector()
 
     def run(self, asked: Callable[[], bool]) -> None:
-        """Until `asked`, or until an essential part ends. Nothing runs any more afterwards, whatever happened.
+        """Until `asked`, or until an essential part ends, or any for its settings. Nothing runs any more afterwards.
 
-        Raises RobotRLError with the part's last lines when it has failed.
+        Raises RobotRLError with the part's last lines when it has failed, ConfigError when its settings were why.
         """
         over: tuple[Child, int] | None = None
         try:
@@ -122,9 +122,8 @@ class Crew:
         if over is not None and over[1]:
             child, code = over
             lines = "".join(f"\n  {line}" for line in child.last_lines)
-            raise RobotRLError(
-                f"{child.label} ended ({in_words(code)}), so everything has; it last said:{lines or ' nothing'}"
-            )
+            said = f"{child.label} ended ({in_words(code)}), so everything has; it last said:{lines or ' nothing'}"
+            raise ConfigError(said) if code == UNUSABLE else RobotRLError(said)
 
     def end(self) -> None:
         """What moves the arm first, while the rest still runs; then the rest."""
@@ -166,12 +165,12 @@ class Crew:
                 self._say(f"[{key.data.label}] {line}")
 
     def _look(self) -> tuple[Child, int] | None:
-        """Bury what has ended, and see to what becomes of it; the essential part that has ended and its exit code."""
+        """Bury what has ended, and see to what becomes of it; the part that ends everything and its exit code."""
         for child in self._children:
             if not child.ended():
                 continue
             code, now_s = self._bury(child), time.monotonic()
-            if child.part.essential:
+            if child.part.essential or code == UNUSABLE:
                 self._say(f"[{child.label}] ended ({in_words(code)}), so everything ends")
                 return child, code
             if not child.part.respawn:
