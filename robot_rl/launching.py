@@ -11,8 +11,8 @@ from launch.actions import (
     SetEnvironmentVariable,
     Shutdown,
 )
-from launch.substitutions import EnvironmentVariable
 from launch.events.process import ProcessExited
+from launch.substitutions import EnvironmentVariable
 from launch_ros.actions import Node
 from launch_ros.substitutions import ExecutableInPackage
 

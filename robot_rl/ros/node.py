@@ -134,8 +134,8 @@ class DeviceNode(LifecycleNode):
         self.over.set()
         paused = self._step(self.pause) if state.label == ACTIVE else SUCCESS
         released = self._must(self.release)
-        good = paused is SUCCESS and released is SUCCESS and not self.failed
-        return SUCCESS if good else TransitionCallbackReturn.ERROR
+        self.failed = self.failed or not (paused is SUCCESS and released is SUCCESS)
+        return TransitionCallbackReturn.ERROR if self.failed else SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """To `unconfigured`, or to `finalized` when not even the release works or the node is over."""

@@ -75,6 +75,14 @@ def test_a_step_back_that_fails_goes_through_the_error_state(domain: int, breaks
         assert node.label == label and node.calls[-1] == "release" and node.trouble is not None
 
 
+@pytest.mark.parametrize("breaks", ["pause", "release"])
+def test_a_stop_that_fails_is_a_failure_and_final(domain: int, breaks: str) -> None:
+    with toy(domain, f"breaks:={breaks}") as node:
+        node.begin()
+        node.end()
+        assert (node.label, node.failed, str(node.trouble)) == ("finalized", True, f"cannot {breaks}")
+
+
 @pytest.mark.parametrize(
     ("parameter", "said"),
     [

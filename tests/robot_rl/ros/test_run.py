@@ -41,6 +41,12 @@ def test_a_signal_pauses_and_releases_once_however_often_it_comes(number: signal
     assert toy.end() == (0, "did pause\ndid release\n")
 
 
+@pytest.mark.parametrize("breaks", ["pause", "pause!", "release"])
+def test_a_stop_that_fails_is_no_good_end(breaks: str) -> None:
+    code, output = started(f"breaks:={breaks}").stop()
+    assert code == 1 and breaks.rstrip("!") in output and "did release" in output
+
+
 @pytest.mark.parametrize(
     ("parameter", "code", "said"),
     [
