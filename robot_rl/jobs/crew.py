@@ -16,6 +16,8 @@ LOOK_S = 0.1
 """Between two looks at what has ended and whether a stop is asked for."""
 DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
 """Before the first restart of a part, doubled with each; one that has lived for the longest starts anew."""
+HELD = (signal.SIGINT, signal.SIGTERM)
+"""Signals that wait for a node which is starting up: the interpreter would answer them with a traceback"""
 LAST_LINES = 12
 LONGEST_LINE = 65536
 """Bytes after which a line without an end is told as one."""
@@ -41,9 +43,15 @@ class Child:
 
     def start(self, environment: Mapping[str, str], now_s: float) -> "subprocess.Popen[bytes]":
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            self._command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-        )
+        held = HELD if self.part.arguments is None else ()  # until the node can listen: `robot_rl/ros/__init__.py`
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+        try:
+            self.process = subprocess.Popen(
+                self._command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=environment,
+                start_new_session=True,
+            )  # fmt: skip
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         assert self.process.stdout
         os.set_blocking(self.process.stdout.fileno(), False)
         self.since_s = now_s

@@ -90,15 +90,18 @@ class DeviceNode(LifecycleNode):
     # For whoever runs it
 
     def begin(self) -> None:
-        """Configure and activate, with `autostart`; where that fails, the node is over."""
+        """Configure and activate, with `autostart`; where that fails, the node is over. Nothing, once it is over."""
         if self.get_parameter("autostart").value:
             for step in (self.trigger_configure, self.trigger_activate):
+                if self.over.is_set():
+                    return
                 if step() is not SUCCESS:
                     self._give_up()
                     return
 
     def end(self) -> None:
-        """Pause and release, wherever the lifecycle stands."""
+        """Pause and release, wherever the lifecycle stands; a `begin` that comes later does nothing."""
+        self.over.set()
         if self.label in (IDLE, OPEN, ACTIVE):
             self.trigger_shutdown()
 

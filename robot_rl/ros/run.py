@@ -14,6 +14,7 @@ from rclpy.utilities import remove_ros_args
 
 from robot_rl.errors import ConfigError, RobotRLError
 from robot_rl.processes import tie_to_parent
+from robot_rl.ros import STOPS
 from robot_rl.ros.node import DeviceNode
 from robot_rl.ros.text import Watched, one_line
 
@@ -96,7 +97,8 @@ def run(make: Callable[[], DeviceNode]) -> int:
 
 def _keep(node: DeviceNode, told: threading.Event, parent: int) -> int:
     spinner = Spinner(node)
-    spinner.do(node.begin, 0.0)
+    if not told.is_set():
+        spinner.do(node.begin, 0.0)
     while not (told.wait(LOOK_S) or node.over.is_set() or spinner.error):
         if os.getppid() != parent:  # `ros2 launch` that is told to terminate leaves its nodes behind
             node.get_logger().warning("the process that started this node is gone: ending")
@@ -119,8 +121,9 @@ def _end(node: DeviceNode, spinner: Spinner) -> int:
 def _signals() -> threading.Event:
     """Set by SIGINT and SIGTERM. rclpy's own handlers would end the context, and no last word could be said."""
     told = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPS:
         signal.signal(number, lambda *_: told.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)  # `robot-rl up` starts its nodes with both held back
     return told
 
 

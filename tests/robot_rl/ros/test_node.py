@@ -39,6 +39,13 @@ def test_it_configures_and_activates_itself_and_ends_paused_and_released(domain:
         assert (node.label, node.calls[2:]) == ("finalized", ["pause", "release"])
 
 
+def test_a_node_that_has_ended_does_not_begin(domain: int) -> None:
+    with toy(domain) as node:
+        node.end()
+        node.begin()
+        assert (node.label, node.calls, node.failed) == ("finalized", ["release"], False)
+
+
 def test_without_autostart_it_waits_to_be_told(domain: int) -> None:
     with toy(domain, "autostart:=false") as node:
         node.begin()

@@ -2,15 +2,31 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
 
+from robot_rl.bringup import Part
+from robot_rl.jobs.crew import Child
 from robot_rl.processes import TIED
 from tests.robot_rl.ros.graph import Process, graph, spun, until
 
+RECORDER = ("-m", "robot_rl.ros.recorder_node")
+STOPPED = """
+import os, signal
+from robot_rl.ros.run import run
+from tests.robot_rl.ros.toy import Toy
+
+def make():
+    os.kill(os.getpid(), signal.SIGINT)
+    return Toy()
+
+raise SystemExit(run(make))
+"""
+"""A toy that is told to end while it is made"""
 TOY = ("-m", "tests.robot_rl.ros.toy", "--ros-args")
 PARENT = """
 import subprocess, sys
@@ -39,6 +55,26 @@ def test_a_signal_pauses_and_releases_once_however_often_it_comes(number: signal
     for _ in range(times):
         toy.tell(number)
     assert toy.end() == (0, "did pause\ndid release\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_node_that_is_told_to_end_while_it_is_imported_ends_without_a_word(number: signal.Signals) -> None:
+    node = Process(*RECORDER)
+    assert until(lambda: "rclpy" in Path(f"/proc/{node.child.pid}/maps").read_text())
+    node.tell(number)
+    assert node.end() == (0, "")
+
+
+def test_a_part_of_up_that_is_told_to_end_at_once_ends_without_a_word() -> None:
+    child = Child(Part("recorder", "recorder_node", RECORDER[1]), [sys.executable, *RECORDER])
+    child.start(os.environ, 0.0)
+    child.signal(signal.SIGINT)
+    assert until(child.ended)
+    assert (child.last_words(), child.bury()) == ([], 0)
+
+
+def test_nothing_is_opened_once_a_node_is_told_to_end() -> None:
+    assert Process("-c", STOPPED).end() == (0, "did release\n")
 
 
 @pytest.mark.parametrize("breaks", ["pause", "pause!", "release"])
