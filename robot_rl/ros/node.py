@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 
 from robot_rl.errors import ConfigError, RobotRLError
 from robot_rl.ros import qos
 from robot_rl.ros.namesake import namesakes, refuse_namesake
-from robot_rl.ros.parameters import config_from, config_parameters, declare
+from robot_rl.ros.parameters import OF_ROS, config_from, config_parameters, declare
 from robot_rl.ros.text import Watched, one_line
 
 __all__ = ["DeviceNode", "config_from", "config_parameters", "status"]
@@ -58,6 +60,7 @@ class DeviceNode(LifecycleNode):
         except ConfigError:
             self.destroy_node()
             raise
+        self.add_on_set_parameters_callback(self._may_change)
         self._change = self._service_change_state.callback
         self._service_change_state.callback = self._guarded_change
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", qos.STATE)
@@ -167,6 +170,15 @@ class DeviceNode(LifecycleNode):
         )
         response.success = False
         return response
+
+    def _may_change(self, parameters: list[Parameter]) -> SetParametersResult:
+        """Settings are read when the node is configured: one that came later would be there and not hold."""
+        names = [parameter.name for parameter in parameters if not parameter.name.startswith(OF_ROS)]
+        if names and self.label != IDLE:
+            why = f"{names[0]} cannot change while {self.get_name()} is {self.label}"
+            return SetParametersResult(reason=f"{why}; set it in the parameter file, and start it anew")
+        self.given |= frozenset(names)
+        return SetParametersResult(successful=True)
 
     def _say(self, error: BaseException) -> None:
         self.trouble = error
