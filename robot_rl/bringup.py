@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from robot_rl.errors import ConfigError
+from robot_rl.parameter_file import check_file
 from robot_rl.suggest import nearest
 
 Value = str | int | tuple[str, ...]
@@ -68,6 +69,11 @@ class Part:
     """When it ends, everything ends. What is neither this nor `respawn` may go; the others are in order without it."""
     moves: bool = False
     """Moves the arm: told to stop before any other part"""
+
+    @property
+    def full_name(self) -> str:
+        """With its namespace, without the first `/`"""
+        return f"{self.namespace.strip('/')}/{self.name}".removeprefix("/")
 
     def words(self, folder: Path) -> tuple[str, ...]:
         """Its command line after the executable; `folder` is `config_folder()`."""
@@ -127,7 +133,11 @@ def parts(kind: str, given: Given) -> tuple[Part, ...]:
     builders: Mapping[str, Callable[[Given], tuple[Part, ...]]] = {"sim": _sim, "robot": _robot, "learner": _learner}
     if kind not in builders:
         raise ConfigError(f"nothing to start is called {kind!r}{nearest(kind, builders)}")
-    return builders[kind](_settled(kind, given))
+    values = _settled(kind, given)
+    found = builders[kind](values)
+    if own := values.get("parameters"):
+        check_file(Path(own), [part.full_name for part in found])
+    return found
 
 
 def config_folder() -> Path:

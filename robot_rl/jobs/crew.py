@@ -31,7 +31,7 @@ class Child:
 
     def __init__(self, part: Part, command: Sequence[str]) -> None:
         self.part, self._command = part, list(command)
-        self.label = f"{part.namespace.strip('/')}/{part.name}".removeprefix("/")
+        self.label = part.full_name
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self.restarts = 0
         self.due_s = 0.0
