@@ -23,9 +23,9 @@ PATIENCE_S = 20.0
 """How long a part may take to end once it is asked to; a node gives up after 15 s. Then it is killed."""
 UNUSABLE = 2
 """Exit code of a part whose settings cannot be used: it would say the same again, so everything ends."""
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-"""Of a camera"""
-NAMESPACE = re.compile(r"/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*")
+NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
+"""Of a camera; ROS takes no two _ in a row, and one follows it"""
+NAMESPACE = re.compile(r"/?[A-Za-z](_?[A-Za-z0-9])*(/[A-Za-z](_?[A-Za-z0-9])*)*")
 ROBOTS = ("franka", "ur", "ros2_control", "sim")
 GRIPPERS = ("usual", "none", "franka", "robotiq")
 USUAL = {"franka": "franka", "ur": "robotiq"}
@@ -226,7 +226,7 @@ def _cameras(values: Given) -> dict[str, str]:
     for text in filter(None, (word.strip() for word in values["cameras"].split(","))):
         name, _, device = text.partition("=")
         if not NAME.fullmatch(name) or name in cameras:
-            raise ConfigError(f"camera {name!r}: letters, digits and _ are allowed, a letter first, and each name once")
+            raise ConfigError(f"camera {name!r}: letters, digits and single _, a letter first, and each name once")
         cameras[name] = device
     return cameras
 
@@ -243,7 +243,7 @@ def _node(kind: str, values: Given, file: str, said: Mapping[str, Value], name: 
     """`KIND_node` under the name `name`, or `kind`."""
     namespace, own = values["namespace"], values["parameters"]
     if namespace and not NAMESPACE.fullmatch(namespace):
-        raise ConfigError(f"namespace:={namespace} is no name; letters, digits and _ in it, such as left")
+        raise ConfigError(f"namespace:={namespace} is no name; letters, digits and single _ in it, such as left")
     if own and not Path(own).is_file():
         raise ConfigError(f"parameters:={own}: there is no such file")
     return Part(

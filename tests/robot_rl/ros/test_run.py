@@ -126,6 +126,26 @@ def test_words_that_are_not_for_ros_are_refused() -> None:
     assert code == 2 and "'rate_hz=3' is not an argument" in output
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("-r __ns:=/left-arm", "__ns:=/left-arm"),
+        ("-r __node:=a__b", "__node:=a__b"),
+        (f"-r __ns:=/{'a' * 240}", "length should not exceed"),
+        ("--log-level loud", "--log-level loud"),
+        ("--params-file /not/there.yaml", "/not/there.yaml"),
+    ],
+)
+def test_words_that_ros_cannot_read_are_refused_in_one_line(words: str, said: str) -> None:
+    code, output = Process(*RECORDER, "--ros-args", *words.split()).end()
+    assert code == 2 and output.startswith("error: ") and output.count("\n") == 1
+    assert said in output and ".c:" not in output
+
+
+def test_a_log_level_that_was_asked_for_holds() -> None:
+    assert "[DEBUG]" in Process(*TOY, "--log-level", "rcl:=debug", "-p", "breaks:=open").end()[1]
+
+
 def test_it_ends_when_the_process_that_started_it_is_gone() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT, *TOY], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert parent.stdin and parent.stdout
