@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from robot_rl.errors import ConfigError
+from robot_rl.parameter_file import check_file
 from robot_rl.suggest import nearest
 
 Value = str | int | tuple[str, ...]
@@ -20,9 +21,11 @@ PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 """Where Fast DDS 2 looks for its profile, `fastdds.xml` in `config_folder()`."""
 PATIENCE_S = 20.0
 """How long a part may take to end once it is asked to; a node gives up after 15 s. Then it is killed."""
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-"""Of a camera"""
-NAMESPACE = re.compile(r"/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*")
+UNUSABLE = 2
+"""Exit code of a part whose settings cannot be used: it would say the same again, so everything ends."""
+NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
+"""Of a camera; ROS takes no two _ in a row, and one follows it"""
+NAMESPACE = re.compile(r"/?[A-Za-z](_?[A-Za-z0-9])*(/[A-Za-z](_?[A-Za-z0-9])*)*")
 ROBOTS = ("franka", "ur", "ros2_control", "sim")
 GRIPPERS = ("usual", "none", "franka", "robotiq")
 USUAL = {"franka": "franka", "ur": "robotiq"}
@@ -66,6 +69,11 @@ class Part:
     """When it ends, everything ends. What is neither this nor `respawn` may go; the others are in order without it."""
     moves: bool = False
     """Moves the arm: told to stop before any other part"""
+
+    @property
+    def full_name(self) -> str:
+        """With its namespace, without the first `/`"""
+        return f"{self.namespace.strip('/')}/{self.name}".removeprefix("/")
 
     def words(self, folder: Path) -> tuple[str, ...]:
         """Its command line after the executable; `folder` is `config_folder()`."""
@@ -125,7 +133,11 @@ def parts(kind: str, given: Given) -> tuple[Part, ...]:
     builders: Mapping[str, Callable[[Given], tuple[Part, ...]]] = {"sim": _sim, "robot": _robot, "learner": _learner}
     if kind not in builders:
         raise ConfigError(f"nothing to start is called {kind!r}{nearest(kind, builders)}")
-    return builders[kind](_settled(kind, given))
+    values = _settled(kind, given)
+    found = builders[kind](values)
+    if own := values.get("parameters"):
+        check_file(Path(own), [part.full_name for part in found])
+    return found
 
 
 def config_folder() -> Path:
@@ -214,7 +226,7 @@ def _cameras(values: Given) -> dict[str, str]:
     for text in filter(None, (word.strip() for word in values["cameras"].split(","))):
         name, _, device = text.partition("=")
         if not NAME.fullmatch(name) or name in cameras:
-            raise ConfigError(f"camera {name!r}: letters, digits and _ are allowed, a letter first, and each name once")
+            raise ConfigError(f"camera {name!r}: letters, digits and single _, a letter first, and each name once")
         cameras[name] = device
     return cameras
 
@@ -231,7 +243,7 @@ def _node(kind: str, values: Given, file: str, said: Mapping[str, Value], name: 
     """`KIND_node` under the name `name`, or `kind`."""
     namespace, own = values["namespace"], values["parameters"]
     if namespace and not NAMESPACE.fullmatch(namespace):
-        raise ConfigError(f"namespace:={namespace} is no name; letters, digits and _ in it, such as left")
+        raise ConfigError(f"namespace:={namespace} is no name; letters, digits and single _ in it, such as left")
     if own and not Path(own).is_file():
         raise ConfigError(f"parameters:={own}: there is no such file")
     return Part(

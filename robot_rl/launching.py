@@ -11,11 +11,12 @@ from launch.actions import (
     SetEnvironmentVariable,
     Shutdown,
 )
+from launch.events.process import ProcessExited
 from launch.substitutions import EnvironmentVariable
 from launch_ros.actions import Node
 from launch_ros.substitutions import ExecutableInPackage
 
-from robot_rl.bringup import ARGUMENTS, PATIENCE_S, PROFILE, Argument, Part, config_folder, parts
+from robot_rl.bringup import ARGUMENTS, PATIENCE_S, PROFILE, UNUSABLE, Argument, Part, config_folder, parts
 from robot_rl.processes import TIED
 
 RESPAWN_S = 2.0
@@ -60,13 +61,18 @@ def started(context: LaunchContext, kind: str) -> list[LaunchDescriptionEntity]:
 
 def process(part: Part) -> ExecuteProcess:
     """Tied to launch by its standard input: launch itself leaves its children alone when SIGTERM ends it."""
+
+    def ended(event: ProcessExited, _: LaunchContext) -> Shutdown | None:
+        over = part.essential or event.returncode == UNUSABLE
+        return Shutdown(reason=f"{part.name} has ended") if over else None
+
     settings = {
         "output": "both",
         "additional_env": {TIED: "1"},
         "respawn": part.respawn,
         "respawn_delay": RESPAWN_S,
         "sigterm_timeout": str(PATIENCE_S),  # from SIGINT on
-        "on_exit": Shutdown(reason=f"{part.name} has ended") if part.essential else None,  # an empty list breaks launch
+        "on_exit": ended,
     }
     words = list(part.words(config_folder()))
     if part.arguments is not None:

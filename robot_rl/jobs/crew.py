@@ -8,14 +8,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from robot_rl.bringup import PATIENCE_S, Part
-from robot_rl.errors import RobotRLError
+from robot_rl.bringup import PATIENCE_S, UNUSABLE, Part
+from robot_rl.errors import ConfigError, RobotRLError
 from robot_rl.processes import TIED
 
 LOOK_S = 0.1
 """Between two looks at what has ended and whether a stop is asked for."""
 DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
 """Before the first restart of a part, doubled with each; one that has lived for the longest starts anew."""
+HELD = (signal.SIGINT, signal.SIGTERM)
+"""Signals that wait for a node which is starting up: the interpreter would answer them with a traceback"""
 LAST_LINES = 12
 LONGEST_LINE = 65536
 """Bytes after which a line without an end is told as one."""
@@ -29,7 +31,7 @@ class Child:
 
     def __init__(self, part: Part, command: Sequence[str]) -> None:
         self.part, self._command = part, list(command)
-        self.label = f"{part.namespace.strip('/')}/{part.name}".removeprefix("/")
+        self.label = part.full_name
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self.restarts = 0
         self.due_s = 0.0
@@ -41,9 +43,15 @@ class Child:
 
     def start(self, environment: Mapping[str, str], now_s: float) -> "subprocess.Popen[bytes]":
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            self._command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-        )
+        held = HELD if self.part.arguments is None else ()  # until the node can listen: `robot_rl/ros/__init__.py`
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+        try:
+            self.process = subprocess.Popen(
+                self._command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=environment,
+                start_new_session=True,
+            )  # fmt: skip
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         assert self.process.stdout
         os.set_blocking(self.process.stdout.fileno(), False)
         self.since_s = now_s
@@ -107,9 +115,9 @@ class Crew:
         self._selector = selectors.DefaultSelector()
 
     def run(self, asked: Callable[[], bool]) -> None:
-        """Until `asked`, or until an essential part ends. Nothing runs any more afterwards, whatever happened.
+        """Until `asked`, or until an essential part ends, or any for its settings. Nothing runs any more afterwards.
 
-        Raises RobotRLError with the part's last lines when it has failed.
+        Raises RobotRLError with the part's last lines when it has failed, ConfigError when its settings were why.
         """
         over: tuple[Child, int] | None = None
         try:
@@ -122,9 +130,8 @@ class Crew:
         if over is not None and over[1]:
             child, code = over
             lines = "".join(f"\n  {line}" for line in child.last_lines)
-            raise RobotRLError(
-                f"{child.label} ended ({in_words(code)}), so everything has; it last said:{lines or ' nothing'}"
-            )
+            said = f"{child.label} ended ({in_words(code)}), so everything has; it last said:{lines or ' nothing'}"
+            raise ConfigError(said) if code == UNUSABLE else RobotRLError(said)
 
     def end(self) -> None:
         """What moves the arm first, while the rest still runs; then the rest."""
@@ -166,12 +173,12 @@ class Crew:
                 self._say(f"[{key.data.label}] {line}")
 
     def _look(self) -> tuple[Child, int] | None:
-        """Bury what has ended, and see to what becomes of it; the essential part that has ended and its exit code."""
+        """Bury what has ended, and see to what becomes of it; the part that ends everything and its exit code."""
         for child in self._children:
             if not child.ended():
                 continue
             code, now_s = self._bury(child), time.monotonic()
-            if child.part.essential:
+            if child.part.essential or code == UNUSABLE:
                 self._say(f"[{child.label}] ended ({in_words(code)}), so everything ends")
                 return child, code
             if not child.part.respawn:

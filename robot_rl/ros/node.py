@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 
 from robot_rl.errors import ConfigError, RobotRLError
 from robot_rl.ros import qos
 from robot_rl.ros.namesake import namesakes, refuse_namesake
-from robot_rl.ros.parameters import config_from, config_parameters, declare
+from robot_rl.ros.parameters import OF_ROS, config_from, config_parameters, declare
 from robot_rl.ros.text import Watched, one_line
 
 __all__ = ["DeviceNode", "config_from", "config_parameters", "status"]
@@ -58,6 +60,7 @@ class DeviceNode(LifecycleNode):
         except ConfigError:
             self.destroy_node()
             raise
+        self.add_on_set_parameters_callback(self._may_change)
         self._change = self._service_change_state.callback
         self._service_change_state.callback = self._guarded_change
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", qos.STATE)
@@ -90,15 +93,18 @@ class DeviceNode(LifecycleNode):
     # For whoever runs it
 
     def begin(self) -> None:
-        """Configure and activate, with `autostart`; where that fails, the node is over."""
+        """Configure and activate, with `autostart`; where that fails, the node is over. Nothing, once it is over."""
         if self.get_parameter("autostart").value:
             for step in (self.trigger_configure, self.trigger_activate):
+                if self.over.is_set():
+                    return
                 if step() is not SUCCESS:
                     self._give_up()
                     return
 
     def end(self) -> None:
-        """Pause and release, wherever the lifecycle stands."""
+        """Pause and release, wherever the lifecycle stands; a `begin` that comes later does nothing."""
+        self.over.set()
         if self.label in (IDLE, OPEN, ACTIVE):
             self.trigger_shutdown()
 
@@ -134,8 +140,8 @@ class DeviceNode(LifecycleNode):
         self.over.set()
         paused = self._step(self.pause) if state.label == ACTIVE else SUCCESS
         released = self._must(self.release)
-        good = paused is SUCCESS and released is SUCCESS and not self.failed
-        return SUCCESS if good else TransitionCallbackReturn.ERROR
+        self.failed = self.failed or not (paused is SUCCESS and released is SUCCESS)
+        return TransitionCallbackReturn.ERROR if self.failed else SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """To `unconfigured`, or to `finalized` when not even the release works or the node is over."""
@@ -164,6 +170,15 @@ class DeviceNode(LifecycleNode):
         )
         response.success = False
         return response
+
+    def _may_change(self, parameters: list[Parameter]) -> SetParametersResult:
+        """Settings are read when the node is configured: one that came later would be there and not hold."""
+        names = [parameter.name for parameter in parameters if not parameter.name.startswith(OF_ROS)]
+        if names and self.label != IDLE:
+            why = f"{names[0]} cannot change while {self.get_name()} is {self.label}"
+            return SetParametersResult(reason=f"{why}; set it in the parameter file, and start it anew")
+        self.given |= frozenset(names)
+        return SetParametersResult(successful=True)
 
     def _say(self, error: BaseException) -> None:
         self.trouble = error

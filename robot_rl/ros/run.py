@@ -1,19 +1,23 @@
 """A node from start to exit: an executor in the background, signals in the foreground, an exit code at the end."""
 
 import os
+import re
 import signal
 import sys
 import threading
 from collections.abc import Callable
 
 import rclpy
+from rclpy.exceptions import NameValidationException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.logging import LoggingSeverity, get_logger_level, set_logger_level
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from robot_rl.errors import ConfigError, RobotRLError
 from robot_rl.processes import tie_to_parent
+from robot_rl.ros import STOPS
 from robot_rl.ros.node import DeviceNode
 from robot_rl.ros.text import Watched, one_line
 
@@ -21,6 +25,10 @@ LOOK_S = 0.1
 """Between two looks at signals, parent and node."""
 END_S = 15.0
 """Longest wait for a node that pauses and releases its device."""
+WHERE = re.compile(r", at \S+:\d+")
+"""Places in the source of rcl, in its messages"""
+RCL = "rcl"
+"""Its logger"""
 
 
 class Spinner:
@@ -82,7 +90,7 @@ def run(make: Callable[[], DeviceNode]) -> int:
     tie_to_parent()
     try:
         _init()
-        node = make()
+        node = _made(make)
         try:
             return _keep(node, told, parent)
         finally:
@@ -96,7 +104,8 @@ def run(make: Callable[[], DeviceNode]) -> int:
 
 def _keep(node: DeviceNode, told: threading.Event, parent: int) -> int:
     spinner = Spinner(node)
-    spinner.do(node.begin, 0.0)
+    if not told.is_set():
+        spinner.do(node.begin, 0.0)
     while not (told.wait(LOOK_S) or node.over.is_set() or spinner.error):
         if os.getppid() != parent:  # `ros2 launch` that is told to terminate leaves its nodes behind
             node.get_logger().warning("the process that started this node is gone: ending")
@@ -119,17 +128,31 @@ def _end(node: DeviceNode, spinner: Spinner) -> int:
 def _signals() -> threading.Event:
     """Set by SIGINT and SIGTERM. rclpy's own handlers would end the context, and no last word could be said."""
     told = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPS:
         signal.signal(number, lambda *_: told.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)  # `robot-rl up` starts its nodes with both held back
     return told
 
 
 def _init() -> None:
     """Raises ConfigError for a command line that ROS cannot read, and for anything on it that is not for ROS."""
+    set_logger_level(RCL, LoggingSeverity.FATAL)  # it logs what its error says as well
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
         others = remove_ros_args(sys.argv)[1:]
     except RuntimeError as error:  # RCLError and UnknownROSArgsError, which have no other public base
-        raise ConfigError(str(error)) from error
+        raise ConfigError(f"ROS cannot read its arguments: {WHERE.sub('', str(error))}") from error
+    finally:
+        if get_logger_level(RCL) == LoggingSeverity.FATAL:  # unless a --log-level says another
+            set_logger_level(RCL, LoggingSeverity.UNSET)
     if others:
         raise ConfigError(f"{others[0]!r} is not an argument; write --ros-args -p NAME:=VALUE")
+
+
+def _made(make: Callable[[], DeviceNode]) -> DeviceNode:
+    """Raises ConfigError for a name or namespace that ROS does not take."""
+    try:
+        return make()
+    except NameValidationException as error:
+        said = " ".join(str(error).rstrip(" ^").split())
+        raise ConfigError(f"{said}; give it another name (__node:=NAME) or namespace (__ns:=/NAME)") from error

@@ -29,6 +29,9 @@ def part(name: str, manner: str, folder: Path) -> int:
     if manner == "failing":
         sys.stdout.write("about to fail\nthe device is not there")
         return 3
+    if manner == "unusable":
+        sys.stderr.write("error: out=/proc/nope: nothing can be written there\n")
+        return 2
     if manner == "finished":
         return 0
     stop = threading.Event()

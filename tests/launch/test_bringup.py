@@ -147,6 +147,53 @@ def test_a_file_of_ones_own_comes_after_ours_and_arguments_after_both(tmp_path: 
     assert words.index(str(CONFIG / "sim.yaml")) < words.index(str(own)) < words.index("seed:=5")
 
 
+@pytest.mark.parametrize(
+    ("section", "namespace"),
+    [
+        ("/**", ""), ("/**", "left"), ("sim", ""), ("/sim", ""), ("/left/sim", "left"), ("left/sim", "left"),
+        ("/*/sim", "left"), ("/**/sim", ""), ("/**/sim", "a/b"), ("/left/*", "left"), ("/a/**", "a/b"),
+    ],
+)  # fmt: skip
+def test_a_section_of_a_file_of_ones_own_may_be_written_as_ros_takes_it(
+    tmp_path: Path, section: str, namespace: str
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(f"{section}:\n  ros__parameters:\n    seed: 4\n")
+    assert parts("sim", {"parameters": str(own), "namespace": namespace})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/left/sim_node: {ros__parameters: {}}", "no node is started as 'left/sim_node'; did you mean left/sim?"),
+        ("/right/sim: {ros__parameters: {seed: 4}}", "'right/sim'; did you mean left/sim?"),
+        ("sim: {ros__parameters: {seed: 4}}", "'sim'; did you mean left/sim?"),
+        ("/*: {ros__parameters: {seed: 4}}", "'*'"),
+        ("left:\n  smi: {ros__parameters: {seed: 4}}", "'left/smi'; did you mean left/sim?"),
+        ("/**: {ros__parameters: {}}\narm: {ros__parameters: {}}", "'arm'"),
+        ("/**:\n  seed: 4", "'**/seed' has no ros__parameters"),
+        ("/**:\n  ros__paramters: {seed: 4}", "'**/ros__paramters/seed' has no ros__parameters"),
+        ("seed: 4", "'seed' has no ros__parameters"),
+        ("/**: {ros__parameters: 4}", "'**': ros__parameters is 4"),
+        ("- sim", "sections"),
+        ("", "sections"),
+        ("/**:\n  ros__parameters: {seed: 4", "line 2"),
+        ("/**:\n\tros__parameters: 4", "line 2"),
+        ("\x00", "YAML"),
+        (b"\xff\xfe\x00", "YAML"),
+    ],
+)
+def test_a_parameter_file_that_would_not_hold_is_refused_in_one_line(
+    tmp_path: Path, text: str | bytes, said: str
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError) as error:
+        parts("sim", {"parameters": str(own), "namespace": "left"})
+    assert f"parameters:={own}" in str(error.value) and "\n" not in str(error.value)
+    assert said in str(error.value)
+
+
 def test_the_learner_is_a_command_that_its_verb_understands() -> None:
     (learner,) = parts("learner", FULL["learner"])
     verb, *settings = learner.words(CONFIG)
@@ -180,6 +227,9 @@ def test_package_xml_names_every_package_of_ros_that_is_imported() -> None:
         ("robot", {"robot": "ur", "address": "x", "cameras": "wrist=kinect:1"}, "wrist=realsense:SERIAL"),
         ("robot", {"robot": "ur", "address": "x", "cameras": "wrist=opencv:"}, "wrist=opencv:DEVICE"),
         ("robot", {"robot": "ur", "address": "x", "cameras": "a b=opencv:0"}, "camera 'a b'"),
+        ("sim", {"cameras": "a__b"}, "camera 'a__b'"),
+        ("sim", {"cameras": "a_"}, "camera 'a_'"),
+        ("sim", {"namespace": "a__b"}, "namespace:=a__b"),
         ("sim", {"cameras": "wrist,wrist"}, "each name once"),
         ("sim", {"modle": "panda"}, "did you mean model"),
         ("sim", {"web": "true"}, "no operator's page yet"),

@@ -86,11 +86,11 @@ class Launched:
         marker.touch()
         (self.prefix / "lib/robot_rl").mkdir(parents=True)
 
-    def executable(self, name: str) -> None:
+    def executable(self, name: str, manner: str = "good") -> None:
         script = self.prefix / "lib/robot_rl" / name
         script.write_text(
             f'#!/bin/sh\necho "$@ ${PROFILE}" >> {self.folder}/words\n'
-            f"exec {sys.executable} -m tests.launch.stand_in part {name} good {self.folder}\n"
+            f"exec {sys.executable} -m tests.launch.stand_in part {name} {manner} {self.folder}\n"
         )
         script.chmod(0o755)
 
@@ -151,6 +151,13 @@ def test_launch_starts_a_camera_again_and_ends_with_its_arm(launched: Launched) 
     launched.process.wait(timeout=30)
     assert launched.gone() and len(launched.pids("arm_node")) == 1
     assert "Caught exception" not in launched.said()
+
+
+def test_launch_ends_with_a_part_whose_settings_cannot_be_used(launched: Launched) -> None:
+    launched.executable("recorder_node", "unusable")
+    launched.start("sim.launch.py", "record:=/proc/nope")
+    launched.process.wait(timeout=30)
+    assert launched.gone() and launched.said().count("error: out=/proc/nope") == 1
 
 
 def test_launch_sets_the_profile_and_tells_of_a_misspelt_argument(launched: Launched) -> None:

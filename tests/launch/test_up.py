@@ -168,6 +168,14 @@ def test_a_part_that_keeps_failing_is_started_at_longer_and_longer_intervals(cre
     assert delays[:2] == ["0.5", "1"]
 
 
+@pytest.mark.parametrize("name", ["camera", "teleop", "arm"])
+def test_a_part_whose_settings_cannot_be_used_ends_everything_with_its_line(crew: Up, name: str) -> None:
+    crew.start(*{"arm": "arm=good", name: f"{name}=unusable"}.values())
+    assert crew.end() == 2
+    assert f"{name} ended (exit code 2)" in crew.errors and "out=/proc/nope" in crew.errors
+    assert sum(f"[{name}] started" in line for line in crew.said()) == 1
+
+
 def test_a_part_that_does_not_end_is_killed(crew: Up) -> None:
     crew.start("arm=deaf", "camera=deaf")
     crew.ready(2)

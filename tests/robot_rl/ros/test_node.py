@@ -7,6 +7,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.context import Context
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 from robot_rl.errors import ConfigError
 from robot_rl.ros import namesake, qos
@@ -37,6 +38,13 @@ def test_it_configures_and_activates_itself_and_ends_paused_and_released(domain:
         assert (node.label, node.calls) == (ACTIVE, ["open", "start"])
         node.end()
         assert (node.label, node.calls[2:]) == ("finalized", ["pause", "release"])
+
+
+def test_a_node_that_has_ended_does_not_begin(domain: int) -> None:
+    with toy(domain) as node:
+        node.end()
+        node.begin()
+        assert (node.label, node.calls, node.failed) == ("finalized", ["release"], False)
 
 
 def test_without_autostart_it_waits_to_be_told(domain: int) -> None:
@@ -73,6 +81,14 @@ def test_a_step_back_that_fails_goes_through_the_error_state(domain: int, breaks
         if breaks == "release":
             node.trigger_cleanup()
         assert node.label == label and node.calls[-1] == "release" and node.trouble is not None
+
+
+@pytest.mark.parametrize("breaks", ["pause", "release"])
+def test_a_stop_that_fails_is_a_failure_and_final(domain: int, breaks: str) -> None:
+    with toy(domain, f"breaks:={breaks}") as node:
+        node.begin()
+        node.end()
+        assert (node.label, node.failed, str(node.trouble)) == ("finalized", True, f"cannot {breaks}")
 
 
 @pytest.mark.parametrize(
@@ -151,6 +167,31 @@ def test_a_transition_by_label_is_obeyed_or_refused(domain: int) -> None:
     with toy(domain, "autostart:=false") as node, spun(node):
         assert not ask(node.context, ChangeState.Request(transition=Transition(label="activate")))
         assert ask(node.context, ChangeState.Request(transition=Transition(label="configure")))
+
+
+def settable(node: Toy, name: str, value: object) -> tuple[bool, str]:
+    (result,) = node.set_parameters([Parameter(name, value=value)])
+    return result.successful, result.reason
+
+
+@pytest.mark.parametrize("step", ["configure", "activate"])
+def test_a_setting_of_a_node_that_is_configured_is_refused_with_what_to_do(domain: int, step: str) -> None:
+    with toy(domain, "autostart:=false") as node:
+        assert settable(node, "rate_hz", 20.0) == (True, "")
+        node.trigger_configure()
+        if step == "activate":
+            node.trigger_activate()
+        done, why = settable(node, "rate_hz", 30.0)
+        assert not done and f"rate_hz cannot change while toy is {node.label}" in why and "start it anew" in why
+        assert node.get_parameter("rate_hz").value == 20.0
+        assert settable(node, "use_sim_time", True) == (True, "")
+
+
+def test_what_was_set_before_a_node_is_configured_counts_as_given(domain: int) -> None:
+    with toy(domain, "autostart:=false") as node:
+        assert "gains" not in node.given
+        settable(node, "gains", [1.0, 2.0])
+        assert "gains" in node.given
 
 
 def test_diagnostics_say_how_node_and_device_are(domain: int) -> None:

@@ -2,15 +2,31 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
 
+from robot_rl.bringup import Part
+from robot_rl.jobs.crew import Child
 from robot_rl.processes import TIED
 from tests.robot_rl.ros.graph import Process, graph, spun, until
 
+RECORDER = ("-m", "robot_rl.ros.recorder_node")
+STOPPED = """
+import os, signal
+from robot_rl.ros.run import run
+from tests.robot_rl.ros.toy import Toy
+
+def make():
+    os.kill(os.getpid(), signal.SIGINT)
+    return Toy()
+
+raise SystemExit(run(make))
+"""
+"""A toy that is told to end while it is made"""
 TOY = ("-m", "tests.robot_rl.ros.toy", "--ros-args")
 PARENT = """
 import subprocess, sys
@@ -39,6 +55,32 @@ def test_a_signal_pauses_and_releases_once_however_often_it_comes(number: signal
     for _ in range(times):
         toy.tell(number)
     assert toy.end() == (0, "did pause\ndid release\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_node_that_is_told_to_end_while_it_is_imported_ends_without_a_word(number: signal.Signals) -> None:
+    node = Process(*RECORDER)
+    assert until(lambda: "rclpy" in Path(f"/proc/{node.child.pid}/maps").read_text())
+    node.tell(number)
+    assert node.end() == (0, "")
+
+
+def test_a_part_of_up_that_is_told_to_end_at_once_ends_without_a_word() -> None:
+    child = Child(Part("recorder", "recorder_node", RECORDER[1]), [sys.executable, *RECORDER])
+    child.start(os.environ, 0.0)
+    child.signal(signal.SIGINT)
+    assert until(child.ended)
+    assert (child.last_words(), child.bury()) == ([], 0)
+
+
+def test_nothing_is_opened_once_a_node_is_told_to_end() -> None:
+    assert Process("-c", STOPPED).end() == (0, "did release\n")
+
+
+@pytest.mark.parametrize("breaks", ["pause", "pause!", "release"])
+def test_a_stop_that_fails_is_no_good_end(breaks: str) -> None:
+    code, output = started(f"breaks:={breaks}").stop()
+    assert code == 1 and breaks.rstrip("!") in output and "did release" in output
 
 
 @pytest.mark.parametrize(
@@ -82,6 +124,26 @@ def test_a_shutdown_that_somebody_asks_for_ends_the_process(domain: int) -> None
 def test_words_that_are_not_for_ros_are_refused() -> None:
     code, output = Process("-m", "tests.robot_rl.ros.toy", "rate_hz=3").end()
     assert code == 2 and "'rate_hz=3' is not an argument" in output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("-r __ns:=/left-arm", "__ns:=/left-arm"),
+        ("-r __node:=a__b", "__node:=a__b"),
+        (f"-r __ns:=/{'a' * 240}", "length should not exceed"),
+        ("--log-level loud", "--log-level loud"),
+        ("--params-file /not/there.yaml", "/not/there.yaml"),
+    ],
+)
+def test_words_that_ros_cannot_read_are_refused_in_one_line(words: str, said: str) -> None:
+    code, output = Process(*RECORDER, "--ros-args", *words.split()).end()
+    assert code == 2 and output.startswith("error: ") and output.count("\n") == 1
+    assert said in output and ".c:" not in output
+
+
+def test_a_log_level_that_was_asked_for_holds() -> None:
+    assert "[DEBUG]" in Process(*TOY, "--log-level", "rcl:=debug", "-p", "breaks:=open").end()[1]
 
 
 def test_it_ends_when_the_process_that_started_it_is_gone() -> None:
