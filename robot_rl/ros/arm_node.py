@@ -32,6 +32,8 @@ from robot_rl.validate import leaves
 
 END_S = 8.0
 """What the arm's process may take to brake, rest and end."""
+READ_THERE = ("joint_states", "wrench")
+"""Not published beside ros2_control: its driver reads them from topics, and must not believe an echo of its own."""
 
 
 class ArmNode(DeviceNode):
@@ -52,7 +54,8 @@ class ArmNode(DeviceNode):
         path = self._folder / "arm"
         extra = [str(part) for part in self.get_parameter("cell").value]
         self._child = spawn([f"socket={path}", *cell_settings(config), *extra])
-        self._topics = ArmTopics(self, path, names, self._why_ended)
+        own = READ_THERE if config.robot.driver == "ros2_control" else ()
+        self._topics = ArmTopics(self, path, names, self._why_ended, own)
 
     def start(self) -> None:
         assert self._folder and self._topics

@@ -21,6 +21,8 @@ from robot_rl.ros.text import one_line
 
 Body = dict[str, Any]
 TIMEOUT_S = 0.5
+KILLED = "one that was killed still counts for 5 s"
+"""The lease in launch/config/fastdds.xml, for who finds one publisher too many"""
 
 
 class Asker:

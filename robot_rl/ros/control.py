@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from robot_rl.cell.motors import Reading
 from robot_rl.errors import ConfigError, HardwareError, StaleError
 from robot_rl.operator import Finding
 from robot_rl.ros import qos
+from robot_rl.ros.ask import KILLED
 from robot_rl.ros.convert import to_monotonic
 from robot_rl.ros.session import Session
 from robot_rl.suggest import nearest
@@ -87,13 +89,16 @@ class Ros2ControlMotors:
         self._names, self._preset, self._ahead_s = tuple(names), PRESETS[preset], 2 * period_s
         self._session = Session("ros2_control", namespace)
         node = self._session.node
-        self._joints = _Newest(node, JointState, "joint_states")
-        self._wrench = _Newest(node, WrenchStamped, wrench_topic) if wrench_topic else None
+        self._joints = _Newest(node, JointState, "joint_states", "joint states")
+        self._wrench = _Newest(node, WrenchStamped, wrench_topic, "wrench") if wrench_topic else None
+        self._sources = (self._joints, self._wrench) if self._wrench else (self._joints,)
         self._command = node.create_publisher(self._preset.kind, self._preset.topic, qos.COMMAND)
         self._q_rad = np.full(len(self._names), np.nan)
         try:
             wait = self._session.wait_for
-            wait("no joint states on joint_states", lambda: self._joints.seen, READY_S)
+            for source in self._sources:
+                wait(f"no {source.what} on {source.topic}", partial(_seen, source), READY_S)
+                wait(f"{source.topic} has not exactly one publisher", partial(_alone, source), READY_S)
             wait(f"no controller listens on {self._preset.topic}", lambda: not self._unheard(), READY_S)
             self.read()
         except HardwareError:
@@ -106,6 +111,7 @@ class Ros2ControlMotors:
         return "" if self._session.alive else "this process is no part of the ROS graph any more; start it again"
 
     def read(self) -> Reading:
+        """Raises StaleError for what is old, HardwareError for what is incomplete, or has not exactly one sender."""
         q_rad, dq_rad_s = by_name(self._joints.fresh(), self._names)
         self._q_rad = q_rad
         wrench = np.zeros(6)
@@ -131,8 +137,9 @@ class Ros2ControlMotors:
         self._command.publish(self._preset.message(self._names, values, self._ahead_s))
 
     def objections(self, now_s: float) -> tuple[Finding, ...]:
-        """Nobody is armed towards a controller that does not listen or listens to others too."""
-        trouble = self._unheard()
+        """Nobody is armed towards a controller that does not listen or listens to others too, nor by states of which
+        nobody knows whose they are."""
+        trouble = self._unheard() or next(filter(None, (source.crowd() for source in self._sources)), "")
         return (Finding("first_command", False, now_s, "ros2_control", trouble),) if trouble else ()
 
     def clear(self) -> None:
@@ -153,8 +160,9 @@ class Ros2ControlMotors:
 class _Newest:
     """The newest message of a topic, with its time."""
 
-    def __init__(self, node: Node, kind: type, topic: str) -> None:
-        self._clock, self._topic, self._lock = node.get_clock(), topic, threading.Lock()
+    def __init__(self, node: Node, kind: type, topic: str, what: str) -> None:
+        self.topic, self.what = topic, what
+        self._node, self._clock, self._lock = node, node.get_clock(), threading.Lock()
         self._found: tuple[float, Any] | None = None
         node.create_subscription(kind, topic, self._take, qos.LATEST)
 
@@ -162,14 +170,22 @@ class _Newest:
     def seen(self) -> bool:
         return self._found is not None
 
+    def crowd(self) -> str:
+        """Why nobody knows whose the newest message is; empty when it has one sender."""
+        senders = self._node.count_publishers(self.topic)
+        said = f"{senders} publish on {self.topic}, exactly one must: see `ros2 topic info -v {self.topic}`; {KILLED}"
+        return "" if senders == 1 else said
+
     def fresh(self) -> Any:
-        """Raises StaleError when there is none, or none lately."""
+        """Raises StaleError when there is none, or none lately, HardwareError when it may be anybody's."""
+        if crowd := self.crowd():
+            raise HardwareError(crowd)
         with self._lock:
             stamp_s, message = self._found or (-np.inf, None)
         age_s = time.monotonic() - stamp_s
         if not 0.0 <= age_s <= STALE_S:
             raise StaleError(
-                f"the newest message on {self._topic} is {age_s:.3f} s old; allowed: 0 to {STALE_S} s; see whether its "
+                f"the newest message on {self.topic} is {age_s:.3f} s old; allowed: 0 to {STALE_S} s; see whether its "
                 "broadcaster runs, and the clocks"
             )
         return message
@@ -178,6 +194,14 @@ class _Newest:
         stamp_s = to_monotonic(self._clock, message.header.stamp)
         with self._lock:
             self._found = stamp_s, message
+
+
+def _seen(source: _Newest) -> bool:
+    return source.seen
+
+
+def _alone(source: _Newest) -> bool:
+    return source.crowd() == ""
 
 
 def by_name(message: JointState, names: Sequence[str]) -> tuple[Array, Array]:

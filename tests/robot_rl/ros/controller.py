@@ -62,6 +62,10 @@ class Controller:
             self.q_rad[word] = float("nan")
         elif verb == "deaf":
             self._node.destroy_subscription(self.subscription)
+        elif verb == "mute":
+            self.timer.cancel()
+        elif verb == "double":
+            self._node.create_publisher(JointState, "joint_states", qos.STATE)
 
 
 def main() -> None:

@@ -99,6 +99,19 @@ def test_the_state_of_the_arm_is_on_the_topics_that_others_know(domain: int) -> 
     assert arm.stop()[0] == 0
 
 
+def test_an_arm_with_a_broadcaster_of_its_own_is_stopped_when_that_falls_silent(domain: int) -> None:
+    controller = Process("-m", "tests.robot_rl.ros.controller", "forward_position_controller")
+    given = ("robot.driver:=ros2_control", "robot.model:=ur5e", "cell:=['address=forward_position_controller']")
+    arm = Process("-m", "robot_rl.ros.arm_node", *parameters("task.name:=reach", *given))
+    with client_node(domain) as node:
+        authority = RemoteAuthority(ready_client(node))
+        assert node.count_publishers("current_pose") == 1
+        assert [node.count_publishers(topic) for topic in ("joint_states", "wrench")] == [1, 0]
+        controller.order("mute")
+        assert until(lambda: "joint_states is" in " ".join(authority.view().faults)), authority.view()
+    assert arm.stop()[0] == 0 and controller.end() == (0, "")
+
+
 @pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
 def test_a_signal_while_it_moves_brakes_and_ends_everything(
     domain: int, tmp_path: Path, number: signal.Signals, times: int

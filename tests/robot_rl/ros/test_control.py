@@ -1,10 +1,13 @@
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from geometry_msgs.msg import WrenchStamped
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.clock import Clock
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
@@ -13,6 +16,7 @@ from robot_rl.errors import ConfigError, HardwareError
 from robot_rl.operator import State
 from robot_rl.ros import control, qos
 from robot_rl.ros.control import PRESETS, Ros2ControlMotors, by_name
+from robot_rl.ros.convert import to_stamp
 from tests.robot_rl.drivers.person import Cell
 from tests.robot_rl.ros.controller import NAMES, SHUFFLED, Controller
 from tests.robot_rl.ros.graph import Process, graph, spun, until
@@ -98,6 +102,30 @@ def test_a_controller_that_is_not_active_or_has_another_master_gets_nothing(
     motors.close()
 
 
+def test_joint_states_and_wrenches_of_two_are_nobody_s(node: Node) -> None:
+    controller = Controller(node, "crisp")
+    wrench = node.create_publisher(WrenchStamped, "wrench", qos.STATE)
+    timer = node.create_timer(0.01, lambda: wrench.publish(stamped("tcp")))
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002, wrench_topic="wrench")
+    for kind, topic in ((JointState, "joint_states"), (WrenchStamped, "wrench")):
+        other = node.create_publisher(kind, topic, qos.STATE)
+        assert until(lambda said=f"2 publish on {topic}": said in _complaint(motors))
+        assert "2 publish" in motors.objections(3.0)[0].detail
+        node.destroy_publisher(other)
+        assert until(lambda: _complaint(motors) == "") and not motors.objections(3.0)
+    node.destroy_timer(timer)
+    assert controller.told == []
+    motors.close()
+
+
+def stamped(frame: str) -> WrenchStamped:
+    """2 N along z."""
+    message = WrenchStamped()
+    message.header.stamp, message.header.frame_id = to_stamp(Clock(), time.monotonic()), frame
+    message.wrench.force.z = 2.0
+    return message
+
+
 def test_without_joint_states_or_with_an_unknown_preset_it_does_not_open(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +187,8 @@ def test_the_arm_s_process_moves_an_arm_whose_controller_is_another_process(cell
         ("leave_out joint4", "needed once each: joint4"),
         ("age 0.5", "old; allowed: 0 to 0.1 s"),
         ("nan joint2", "finite"),
+        ("mute", "old; allowed: 0 to 0.1 s"),
+        ("double", "2 publish on joint_states"),
         ("deaf", "no controller listens on forward_position_controller/commands"),
     ],
 )
