@@ -4,6 +4,7 @@ The controller manager, the vendor's driver and its real-time loop are other pro
 command is theirs: a position controller keeps the last position.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ from robot_rl.errors import ConfigError, HardwareError, StaleError
 from robot_rl.operator import Finding
 from robot_rl.ros import qos
 from robot_rl.ros.ask import KILLED
-from robot_rl.ros.convert import to_monotonic
+from robot_rl.ros.convert import TCP, to_monotonic
 from robot_rl.ros.session import Session
 from robot_rl.suggest import nearest
 
@@ -33,8 +34,12 @@ STALE_S = 0.1
 """Age of joint states and wrenches that are not believed any more: a broadcaster sends them at 100 Hz at least."""
 READY_S = 10.0
 """Longest wait for the first joint states and for the controller"""
-JUMP_RAD = 0.2
-"""Largest distance of a commanded joint from the measured one: whatever made it, it is not a motion of the follower."""
+JUMP_RAD, LAG_S = 0.02, 0.1
+"""How far a commanded joint may be from the measured one: JUMP_RAD, and in the direction of its motion by what it moves
+in LAG_S. A drive that accelerates by 10 rad/s2 and is read 60 ms late stays within (10 * 0.06**2 / 2 = 0.018 rad). An
+arm that stands still, as under a controller that is subscribed but inactive, is never led further than JUMP_RAD: so far
+it jumps at most when somebody activates that controller."""
+log = logging.getLogger(__name__)
 
 
 def _array(names: Sequence[str], q_rad: Array, ahead_s: float) -> Float64MultiArray:
@@ -93,7 +98,9 @@ class Ros2ControlMotors:
         self._wrench = _Newest(node, WrenchStamped, wrench_topic, "wrench") if wrench_topic else None
         self._sources = (self._joints, self._wrench) if self._wrench else (self._joints,)
         self._command = node.create_publisher(self._preset.kind, self._preset.topic, qos.COMMAND)
-        self._q_rad = np.full(len(self._names), np.nan)
+        self._q_rad = self._dq_rad_s = np.full(len(self._names), np.nan)
+        if not wrench_topic:
+            log.warning("no wrench_topic is set: no contact is felt, and nothing here stops at one")
         try:
             wait = self._session.wait_for
             for source in self._sources:
@@ -113,12 +120,8 @@ class Ros2ControlMotors:
     def read(self) -> Reading:
         """Raises StaleError for what is old, HardwareError for what is incomplete, or has not exactly one sender."""
         q_rad, dq_rad_s = by_name(self._joints.fresh(), self._names)
-        self._q_rad = q_rad
-        wrench = np.zeros(6)
-        if self._wrench:
-            w = self._wrench.fresh().wrench
-            wrench[:] = (w.force.x, w.force.y, w.force.z, w.torque.x, w.torque.y, w.torque.z)
-        return Reading(q_rad, dq_rad_s, wrench)
+        self._q_rad, self._dq_rad_s = q_rad, dq_rad_s
+        return Reading(q_rad, dq_rad_s, tool_wrench(self._wrench.fresh()) if self._wrench else np.zeros(6))
 
     def apply(self, values: Array) -> None:
         """Joint positions (n,) in rad.
@@ -128,11 +131,11 @@ class Ros2ControlMotors:
         """
         if trouble := self._unheard():
             raise HardwareError(trouble)
-        near = values.shape == self._q_rad.shape and (np.abs(values - self._q_rad) <= JUMP_RAD).all()
-        if not near:
+        if not near(values, self._q_rad, self._dq_rad_s):
             raise HardwareError(
                 f"joint positions {np.round(values, 3).tolist()} rad are not within {JUMP_RAD} rad of the measured "
-                f"{np.round(self._q_rad, 3).tolist()}; nothing was sent"
+                f"{np.round(self._q_rad, 3).tolist()}, nothing was sent: the arm does not follow; see whether its "
+                "controller is active: ros2 control list_controllers"
             )
         self._command.publish(self._preset.message(self._names, values, self._ahead_s))
 
@@ -202,6 +205,24 @@ def _seen(source: _Newest) -> bool:
 
 def _alone(source: _Newest) -> bool:
     return source.crowd() == ""
+
+
+def near(values: Array, q_rad: Array, dq_rad_s: Array) -> bool:
+    """Whether commanded joints (n,) in rad are such that drives follow them that are there, and that fast."""
+    ahead = LAG_S * dq_rad_s
+    low, high = np.minimum(ahead, 0.0) - JUMP_RAD, np.maximum(ahead, 0.0) + JUMP_RAD
+    return values.shape == q_rad.shape and bool(((low <= values - q_rad) & (values - q_rad <= high)).all())
+
+
+def tool_wrench(message: WrenchStamped) -> Array:
+    """(6,) N and Nm, tool frame. Raises HardwareError for a wrench that says it is in another frame."""
+    if message.header.frame_id not in ("", TCP):
+        raise HardwareError(
+            f"the wrench is in frame {message.header.frame_id!r}, not {TCP!r}: turn it into the tool's frame, with its "
+            f"torque about the tool point, and name that {TCP!r}"
+        )
+    force, torque = message.wrench.force, message.wrench.torque
+    return np.array([force.x, force.y, force.z, torque.x, torque.y, torque.z])
 
 
 def by_name(message: JointState, names: Sequence[str]) -> tuple[Array, Array]:
