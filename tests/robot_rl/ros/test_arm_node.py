@@ -18,6 +18,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from controllers.records import PoseCommand
+from robot_rl.bringup import config_folder, parts
 from robot_rl.cell import cell_pb2 as pb
 from robot_rl.cell.process import load
 from robot_rl.cell.remote import RemoteArm, RemoteAuthority
@@ -101,7 +102,7 @@ def test_the_state_of_the_arm_is_on_the_topics_that_others_know(domain: int) -> 
 
 def test_an_arm_with_a_broadcaster_of_its_own_is_stopped_when_that_falls_silent(domain: int) -> None:
     controller = Process("-m", "tests.robot_rl.ros.controller", "forward_position_controller")
-    given = ("robot.driver:=ros2_control", "robot.model:=ur5e", "cell:=['address=forward_position_controller']")
+    given = ("robot.driver:=ros2_control", "robot.model:=ur5e", "address:=forward_position_controller")
     arm = Process("-m", "robot_rl.ros.arm_node", *parameters("task.name:=reach", *given))
     with client_node(domain) as node:
         authority = RemoteAuthority(ready_client(node))
@@ -185,6 +186,27 @@ def test_settings_that_cannot_be_used_leave_it_unconfigured(domain: int, given: 
         assert node.failed and node.label == "unconfigured"
         assert isinstance(node.trouble, kind) and said in str(node.trouble)
         node.destroy_node()
+
+
+def test_the_cell_gets_the_settings_of_a_parameter_file_and_the_address_of_an_argument(
+    domain: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, told = tmp_path / "own.yaml", list[str]()
+    own.write_text('/**:\n  ros__parameters:\n    cell: ["wrench_topic=ft/wrench", "joints=[a,b,c,d,e,f]"]\n')
+    part = parts("robot", {"robot": "ros2_control", "model": "ur5e", "parameters": str(own)})[0]
+
+    def spawn(arguments: list[str]) -> None:
+        told.extend(arguments)
+        raise HardwareError("no arm here")
+
+    monkeypatch.setattr("robot_rl.ros.arm_node.spawn", spawn)
+    with graph(domain, *part.words(config_folder())) as context:
+        node = ArmNode(context)
+        node.begin()
+        node.destroy_node()
+    cell = load(told)
+    assert (cell.robot.driver, cell.address) == ("ros2_control", "forward_position_controller")
+    assert (cell.wrench_topic, cell.joints) == ("ft/wrench", list("abcdef"))
 
 
 def test_it_can_be_deactivated_and_cleaned_up_and_begin_anew(domain: int) -> None:
