@@ -7,7 +7,7 @@ sender's system time: what has waited is not obeyed, and readings keep their age
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from google.protobuf import json_format
 from rclpy.clock import Clock
@@ -48,7 +48,7 @@ class RosCellClient(CellClient):
         reply = _parsed(body, pb.Reply())
         if reply.id != self._last or reply.WhichOneof("content") is None:
             raise HardwareError(f"the reply to request {self._last} is that to {reply.id}, or empty; begin anew")
-        if isinstance(stamp_ns, int):
+        if _is_time(stamp_ns):
             reply.state.stamp_s = time.monotonic() - max(0, SYSTEM.now().nanoseconds - stamp_ns) * 1e-9
         return reply
 
@@ -123,7 +123,7 @@ class CellPort:
         """Why it is not passed on; empty when it is. A command is, and the gate refuses it when its validity, which
         began when it was sent, is over."""
         verb = request.WhichOneof("verb")
-        age_s = (SYSTEM.now().nanoseconds - sent_ns) * 1e-9 if isinstance(sent_ns, int) else float("inf")
+        age_s = (SYSTEM.now().nanoseconds - sent_ns) * 1e-9 if _is_time(sent_ns) else float("inf")
         if verb == "command" and age_s >= -STALE_S:
             request.command.valid_for_s -= max(0.0, age_s)
             return ""
@@ -155,9 +155,14 @@ def serve_cell(node: Node, socket_path: Path) -> CellPort:
     return CellPort(node, socket_path)
 
 
+def _is_time(value: object) -> TypeGuard[int]:
+    """Whether it may be a time in ns: JSON's integers have no end, those of ROS's clocks are of 64 bits."""
+    return isinstance(value, int) and -(2**63) <= value < 2**63
+
+
 def _parsed(body: dict[str, Any], message: Any) -> Any:
     """The message in a JSON object. Raises DataError for what is none."""
     try:
         return json_format.ParseDict(body, message)
-    except json_format.ParseError as error:
+    except (json_format.ParseError, OverflowError) as error:  # the latter for integers that are no float
         raise DataError(f"a message that is none of the arm's: {' '.join(str(error).split())}") from error

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
+from hypothesis import given
+from hypothesis import strategies as st
 from rclpy.clock import Clock
 from rclpy.node import Node
 from rclpy.time import Time
@@ -25,7 +28,7 @@ from robot_rl.cell.remote import RemoteArm, RemoteAuthority
 from robot_rl.cell.trace import read_trace
 from robot_rl.clock import MonotonicClock
 from robot_rl.compose import load_config
-from robot_rl.errors import ConfigError, HardwareError, StaleError
+from robot_rl.errors import ConfigError, DataError, HardwareError, StaleError
 from robot_rl.operator import Pilot, State
 from robot_rl.ros import port, qos
 from robot_rl.ros.arm_node import ArmNode, cell_settings, joint_names
@@ -268,6 +271,38 @@ def test_a_clock_that_is_ahead_is_noticed_with_the_first_command() -> None:
     assert handle(own, request, port.SYSTEM.now().nanoseconds) == "" and 0.1 < request.command.valid_for_s <= 0.2
     with pytest.raises(StaleError, match="synchronise the clocks"):
         handle(own, request, port.SYSTEM.now().nanoseconds + 10**9)
-    for unknown in (None, "x", 1.5):
+    for unknown in (None, "x", 1.5, 10**400, -(10**400), 2**63):
         assert handle(own, pb.Request(take=pb.Lease(client="ann")), unknown).startswith("stale: take")
-    assert own.counts == {"late": 4}
+    assert own.counts == {"late": 7}
+
+
+NUMBERS = st.sampled_from((10**400, -(10**400), 2**63, 2**64, -1, 1.5, 1e308)) | st.floats() | st.integers()
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": NUMBERS,
+        "command": st.fixed_dictionaries(
+            {}, optional={"positionM": st.lists(NUMBERS), "sequence": NUMBERS, "validForS": NUMBERS, "mode": st.text()}
+        ),
+        "stop": st.dictionaries(st.sampled_from(("by", "why", "x")), st.text() | NUMBERS),
+    },
+)
+
+
+@given(BODIES)
+def test_whatever_a_message_holds_it_is_a_request_or_a_data_error(body: dict) -> None:
+    with contextlib.suppress(DataError):
+        assert isinstance(port._parsed(json.loads(json.dumps(body)), pb.Request()), pb.Request)
+
+
+def test_numbers_that_are_none_leave_the_node_in_order(domain: int) -> None:
+    arm = arm_node()
+    with client_node(domain) as node:
+        asker = ready_client(node)._asker
+        for body in ({"view": {}, "sent_ns": 10**400}, {"view": {}, "sent_ns": -(10**400)}):
+            assert asker.ask(body)["answer"]["view"]["state"] == "disarmed"
+        for body in ({"take": {"client": "x"}, "sent_ns": 10**400}, {"command": {}, "sent_ns": 10**400}):
+            asker.ask(body)
+        with pytest.raises(HardwareError, match="none of the arm's"):
+            asker.ask({"command": {"validForS": 10**400}})
+    assert arm.stop()[0] == 0
