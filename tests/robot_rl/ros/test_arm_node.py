@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -159,6 +160,22 @@ def test_a_killed_client_leaves_the_arm_holding_and_the_lease_free(domain: int) 
                 actor.step()
         authority = RemoteAuthority(ready_client(other))
         assert until(lambda: (view := authority.view()).state is State.HOLD and view.holder == "")
+    assert arm.stop()[0] == 0
+
+
+def test_with_a_second_arm_on_its_topics_an_arm_takes_nothing_but_a_stop(domain: int) -> None:
+    arm = arm_node()
+    with client_node(domain) as node:
+        authority = RemoteAuthority(ready_client(node))
+        code, output = Process("-m", "robot_rl.ros.arm_node", *parameters(), "-r", "__node:=second").end()
+        assert code == 2 and output.count("another arm answers on /arm/reply") == 1 and "Traceback" not in output
+        other = node.create_publisher(String, "arm/reply", qos.REQUEST)
+        for asked in (authority.view, partial(authority.take, "ann"), partial(authority.stop, "eve", "smoke")):
+            with pytest.raises(HardwareError, match="2 answer on /arm/reply"):
+                asked()
+        node.destroy_publisher(other)
+        assert until(lambda: node.count_publishers("arm/reply") == 1)
+        assert until(lambda: authority.view().state is State.STOPPED) and authority.view().holder == ""
     assert arm.stop()[0] == 0
 
 
