@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from rclpy.node import Node
+from std_msgs.msg import Bool
 
 from robot_rl.compose import load_config
 from robot_rl.errors import ConfigError, HardwareError, StaleError
@@ -134,8 +135,11 @@ def test_two_masters_of_a_gripper_are_refused_both(cell: Node, capfd: pytest.Cap
     assert until(lambda: gripper.commands == [True])
     two = RosGripper(cell)
     assert until(lambda: two.ready)
-    for master in (one, two, one):
-        master.command(False)
+    for master in (one, two):
+        with pytest.raises(HardwareError, match=r"2 publish on gripper/command.*5 s"):
+            master.command(False)
+    assert until(lambda: one.read().closing, 1.0)  # what was not sent is not said to be done
+    two._command.publish(Bool(data=False))
     assert until(lambda: topics.refused > 0) and gripper.commands == [True]
     assert "nobody is obeyed" in topics.health().message
     two.close()
