@@ -10,7 +10,6 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from robot_rl.validate import leaves
 
 END_S = 8.0
 """What the arm's process may take to brake, rest and end."""
-OWN: Mapping[str, Any] = {"cell": [], "address": ""}
+OWN: dict[str, Any] = {"cell": [], "address": ""}
 """Parameters beside those of the configuration: settings of the arm's process (`CellConfig`), `KEY=VALUE` each, and the
 one of them that is an argument of every start, which a list in a file must not hide, nor be hidden by."""
 READ_THERE = ("joint_states", "wrench")

@@ -40,6 +40,11 @@ class RosGripper:
         known = self._seen is not None and self._closing is not None
         return known and self._command.get_subscription_count() > 0
 
+    @property
+    def masters(self) -> int:
+        """How many publish commands, this one among them."""
+        return int(self._node.count_publishers(COMMAND))
+
     def read(self) -> GripperState:
         self._check_open()
         if self._seen is None or self._closing is None:
@@ -56,8 +61,7 @@ class RosGripper:
         self._check_open()
         if self._command.get_subscription_count() == 0:
             raise HardwareError(f"no gripper listens on {COMMAND}; see whether its node runs")
-        masters = self._node.count_publishers(COMMAND)
-        if masters > 1:
+        if (masters := self.masters) > 1:
             raise HardwareError(f"{masters} publish on {COMMAND}, nobody would be obeyed: leave one; {KILLED}, so wait")
         self._told = time.monotonic(), closing
         self._command.publish(Bool(data=closing))

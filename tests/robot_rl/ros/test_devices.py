@@ -8,7 +8,7 @@ from std_msgs.msg import Bool
 
 from robot_rl.compose import load_config
 from robot_rl.errors import ConfigError, HardwareError, StaleError
-from robot_rl.ros import devices
+from robot_rl.ros import devices, qos
 from robot_rl.ros.ask import Answerer
 from robot_rl.ros.devices import open_devices
 from robot_rl.ros.gripper_topics import GripperTopics
@@ -81,6 +81,7 @@ def test_a_real_cell_has_gripper_cameras_and_a_person_who_lays_out(cell: Node) -
         ((), "no arm answers on arm/request"),
         (("arm",), "no gripper"),
         (("arm", "gripper"), "no picture on front/color"),
+        (("arm", "gripper", "master"), "another one publishes on gripper/command"),
     ],
 )
 def test_what_is_missing_is_named(
@@ -92,6 +93,8 @@ def test_what_is_missing_is_named(
         Answerer(cell, "arm", lambda _, body: socketless | {"id": body["id"]})
     if "gripper" in there:
         GripperTopics(cell, FakeGripper())
+    if "master" in there:
+        cell.create_publisher(Bool, "gripper/command", qos.COMMAND)
     config = load_config(["robot=ros", "task=pick_cube", "robot.cameras=[front]"])
     with pytest.raises(HardwareError, match=missing):
         open_devices(config, make_task(config.task))
