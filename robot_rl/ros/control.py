@@ -34,6 +34,8 @@ STALE_S = 0.1
 """Age of joint states and wrenches that are not believed any more: a broadcaster sends them at 100 Hz at least."""
 READY_S = 10.0
 """Longest wait for the first joint states and for the controller"""
+BLIND_S = 0.5
+"""For so long after the last reading the arm is still told how to brake; then nothing, wherever it may be."""
 JUMP_RAD, LAG_S = 0.02, 0.1
 """How far a commanded joint may be from the measured one: JUMP_RAD, and in the direction of its motion by what it moves
 in LAG_S. A drive that accelerates by 10 rad/s2 and is read 60 ms late stays within (10 * 0.06**2 / 2 = 0.018 rad). An
@@ -99,6 +101,7 @@ class Ros2ControlMotors:
         self._sources = (self._joints, self._wrench) if self._wrench else (self._joints,)
         self._command = node.create_publisher(self._preset.kind, self._preset.topic, qos.COMMAND)
         self._q_rad = self._dq_rad_s = np.full(len(self._names), np.nan)
+        self._read_s, self._closed = -np.inf, False
         if not wrench_topic:
             log.warning("no wrench_topic is set: no contact is felt, and nothing here stops at one")
         try:
@@ -115,22 +118,26 @@ class Ros2ControlMotors:
     @property
     def lost(self) -> str:
         """Why no message will be taken any more; empty while they are."""
-        return "" if self._session.alive else "this process is no part of the ROS graph any more; start it again"
+        here = self._closed or self._session.alive
+        return "" if here else "this process is no part of the ROS graph any more; start it again"
 
     def read(self) -> Reading:
         """Raises StaleError for what is old, HardwareError for what is incomplete, or has not exactly one sender."""
         q_rad, dq_rad_s = by_name(self._joints.fresh(), self._names)
-        self._q_rad, self._dq_rad_s = q_rad, dq_rad_s
-        return Reading(q_rad, dq_rad_s, tool_wrench(self._wrench.fresh()) if self._wrench else np.zeros(6))
+        wrench = tool_wrench(self._wrench.fresh()) if self._wrench else np.zeros(6)
+        self._q_rad, self._dq_rad_s, self._read_s = q_rad, dq_rad_s, time.monotonic()
+        return Reading(q_rad, dq_rad_s, wrench)
 
     def apply(self, values: Array) -> None:
         """Joint positions (n,) in rad.
 
-        Raises HardwareError, and sends nothing, for what is not near the last reading, and while nobody listens or
-        somebody else speaks.
+        Raises HardwareError, and sends nothing, for what is not near the last reading, while nobody listens or somebody
+        else speaks, and as `read` when there was no reading for BLIND_S.
         """
         if trouble := self._unheard():
             raise HardwareError(trouble)
+        if not time.monotonic() - self._read_s <= BLIND_S:
+            self.read()
         if not near(values, self._q_rad, self._dq_rad_s):
             raise HardwareError(
                 f"joint positions {np.round(values, 3).tolist()} rad are not within {JUMP_RAD} rad of the measured "
@@ -149,6 +156,7 @@ class Ros2ControlMotors:
         """Nothing: stops of the vendor's are cleared where they are shown."""
 
     def close(self) -> None:
+        self._closed = True
         self._session.close()
 
     def _unheard(self) -> str:

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from robot_rl.errors import ConfigError, HardwareError
+from robot_rl.errors import ConfigError, HardwareError, StaleError
 from robot_rl.operator import State
 from robot_rl.ros import control, qos
 from robot_rl.ros.control import PRESETS, Ros2ControlMotors, by_name
@@ -43,6 +43,7 @@ def test_an_arm_is_read_by_name_and_goes_where_it_is_told(node: Node, preset: st
         assert (due.sec, due.nanosec) == (0, 4_000_000)
     motors.close()
     motors.close()
+    assert motors.lost == ""  # it was given back
 
 
 def test_what_is_not_near_the_last_reading_is_never_sent(node: Node) -> None:
@@ -176,6 +177,23 @@ def stamped(frame: str) -> WrenchStamped:
     message.header.stamp, message.header.frame_id = to_stamp(Clock(), time.monotonic()), frame
     message.wrench.force.z = 2.0
     return message
+
+
+def test_an_arm_of_which_nothing_is_heard_gets_what_brakes_it_and_then_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = Controller(node, "crisp")
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002)
+    q_rad = motors.read().q_rad
+    controller.timer.cancel()
+    assert until(lambda: "joint_states is" in _complaint(motors))
+    motors.apply(q_rad)
+    assert until(lambda: len(controller.told) == 1)
+    monkeypatch.setattr(control, "BLIND_S", 0.0)
+    with pytest.raises(StaleError, match="joint_states is"):
+        motors.apply(q_rad)
+    motors.close()
+    assert len(controller.told) == 1
 
 
 def test_without_joint_states_or_with_an_unknown_preset_it_does_not_open(
