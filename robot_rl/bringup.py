@@ -192,7 +192,7 @@ def _robot(values: Given) -> tuple[Part, ...]:
         raise ConfigError("robot:=ros2_control needs model:=panda, ur5e or the path of an MJCF file")
     said = _said(values, model="robot.model", task="task.name")
     address = values["controller"] if robot == "ros2_control" else values["address"]
-    said["cell"] = (f"address={address}",)  # a setting of the arm's own process
+    said["address"] = address
     arm = replace(_node("arm", values, f"{robot}.yaml", said), essential=True, moves=True)
     driver = USUAL.get(robot, "none") if gripper == "usual" else gripper
     held = {"driver": driver, **_said(values, address="address")}

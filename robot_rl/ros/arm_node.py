@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.context import Context
@@ -32,13 +33,18 @@ from robot_rl.validate import leaves
 
 END_S = 8.0
 """What the arm's process may take to brake, rest and end."""
+OWN: dict[str, Any] = {"cell": [], "address": ""}
+"""Parameters beside those of the configuration: settings of the arm's process (`CellConfig`), `KEY=VALUE` each, and the
+one of them that is an argument of every start, which a list in a file must not hide, nor be hidden by."""
+READ_THERE = ("joint_states", "wrench")
+"""Not published beside ros2_control: its driver reads them from topics, and must not believe an echo of its own."""
 
 
 class ArmNode(DeviceNode):
     """Starts the arm's process, carries requests to it, and says how the arm is."""
 
     def __init__(self, context: Context | None = None) -> None:
-        super().__init__("arm_node", config_parameters(("robot", "safety", "task")) | {"cell": []}, context)
+        super().__init__("arm_node", config_parameters(("robot", "safety", "task")) | OWN, context)
         self._child: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
         self._port: CellPort | None = None
@@ -51,8 +57,11 @@ class ArmNode(DeviceNode):
         self._folder = Path(tempfile.mkdtemp(prefix="robot_rl_"))
         path = self._folder / "arm"
         extra = [str(part) for part in self.get_parameter("cell").value]
+        address = self.get_parameter("address").value
+        extra += [f"address={address}"] if address else []
         self._child = spawn([f"socket={path}", *cell_settings(config), *extra])
-        self._topics = ArmTopics(self, path, names, self._why_ended)
+        own = READ_THERE if config.robot.driver == "ros2_control" else ()
+        self._topics = ArmTopics(self, path, names, self._why_ended, own)
 
     def start(self) -> None:
         assert self._folder and self._topics

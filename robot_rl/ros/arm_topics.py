@@ -5,7 +5,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -23,6 +23,13 @@ from robot_rl.ros.node import ERROR, OK, WARN, DeviceNode, status
 
 STATE_HZ, VIEW_HZ = 100.0, 20.0
 """How often the arm's state is published, and its view looked at."""
+READINGS = {
+    "joint_states": JointState,
+    "current_pose": PoseStamped,
+    "current_twist": TwistStamped,
+    "wrench": WrenchStamped,
+}
+"""Topics of what the arm measures, with their types"""
 VIEW_S = 1.0
 """Longest time without a view on `arm/state`."""
 
@@ -31,17 +38,22 @@ class ArmTopics:
     """A thread that publishes `arm/state`, and the arm's readings while it is `publishing`."""
 
     def __init__(
-        self, node: DeviceNode, path: Path, names: Sequence[str], ended: Callable[[], str] = lambda: ""
+        self,
+        node: DeviceNode,
+        path: Path,
+        names: Sequence[str],
+        ended: Callable[[], str] = lambda: "",
+        left_out: Collection[str] = (),
     ) -> None:
-        """`names` of the joints; `ended` says why nobody will answer any more, which the node fails with."""
+        """`names` of the joints; `ended` says why nobody will answer any more, which the node fails with; `left_out`
+        are the READINGS that the robot publishes itself."""
         self.publishing = False
         self._node, self._names, self._why = node, names, ended
-        self._readings = [
-            node.create_publisher(JointState, "joint_states", qos.STATE),
-            node.create_publisher(PoseStamped, "current_pose", qos.STATE),
-            node.create_publisher(TwistStamped, "current_twist", qos.STATE),
-            node.create_publisher(WrenchStamped, "wrench", qos.STATE),
-        ]
+        self._readings = {
+            kind: node.create_publisher(kind, topic, qos.STATE)
+            for topic, kind in READINGS.items()
+            if topic not in left_out
+        }
         self._state = node.create_publisher(String, "arm/state", qos.LATCHED)
         self._client, self._ended = CellClient(path), threading.Event()
         self._view: View | None = None
@@ -56,7 +68,7 @@ class ArmTopics:
         self._ended.set()
         self._thread.join(timeout=2.0)
         self._client.close()
-        for publisher in (*self._readings, self._state):
+        for publisher in (*self._readings.values(), self._state):
             self._node.destroy_publisher(publisher)
 
     def health(self) -> DiagnosticStatus:
@@ -96,9 +108,9 @@ class ArmTopics:
         if not state.stamp_s > self._stamp_s:  # each reading once
             return
         self._stamp_s = state.stamp_s
-        messages = arm_messages(state, self._names, to_stamp(self._node.get_clock(), state.stamp_s))
-        for publisher, message in zip(self._readings, messages, strict=True):
-            publisher.publish(message)
+        for message in arm_messages(state, self._names, to_stamp(self._node.get_clock(), state.stamp_s)):
+            if publisher := self._readings.get(type(message)):
+                publisher.publish(message)
         self._states += 1
 
     def _tell_view(self) -> None:

@@ -21,6 +21,8 @@ from robot_rl.ros.text import one_line
 
 Body = dict[str, Any]
 TIMEOUT_S = 0.5
+KILLED = "one that was killed still counts for 5 s"
+"""The lease in launch/config/fastdds.xml, for who finds one publisher too many"""
 
 
 class Asker:
@@ -45,12 +47,19 @@ class Asker:
         """Somebody listens to requests, and somebody speaks on the topic of replies."""
         return self._request.get_subscription_count() > 0 and self._node.count_publishers(self._reply.topic_name) > 0
 
+    @property
+    def crowd(self) -> str:
+        """Why no answer can be believed; empty while one answers at most."""
+        return _crowd(self._node, self._reply.topic_name)
+
     def ask(self, body: Body, timeout_s: float | None = None) -> Body:
         """The body of the reply.
 
         Raises StaleError when none came in time, or the other side got none (whether it was obeyed is not known),
-        HardwareError when nobody answers or the answer is another error.
+        HardwareError when nobody answers, when two do, or the answer is another error.
         """
+        if crowd := self.crowd:
+            raise HardwareError(crowd)
         if not self.answered:
             raise HardwareError(
                 f"nobody answers on {self.topic}; start the node that does, in this namespace and domain"
@@ -97,11 +106,18 @@ class Asker:
 
 
 class Answerer:
-    """Answers every request on the executor's thread."""
+    """Answers every request on the executor's thread; with an error while another one answers too."""
 
-    def __init__(self, node: Node, name: str, handle: Callable[[str, Body], Body]) -> None:
-        """`handle` gets the client's name and the body, and gives the reply's body. A RobotRLError is the reply."""
-        self._node, self._handle = node, handle
+    def __init__(
+        self,
+        node: Node,
+        name: str,
+        handle: Callable[[str, Body], Body],
+        spared: Callable[[Body], bool] = lambda body: False,
+    ) -> None:
+        """`handle` gets the client's name and the body, and gives the reply's body. A RobotRLError is the reply.
+        `spared` are bodies that are handled also while another one answers."""
+        self._node, self._handle, self._spared = node, handle, spared
         self.unreadable = 0
         """Messages that were no requests"""
         self._reply = node.create_publisher(String, f"{name}/reply", qos.REQUEST)
@@ -121,10 +137,19 @@ class Answerer:
             return
         reply: Mapping[str, Any]
         try:
+            if not self._spared(body) and (crowd := _crowd(self._node, self._reply.topic_name)):
+                raise HardwareError(crowd)
             reply = {"body": self._handle(client, body)}
         except RobotRLError as error:
             reply = {"error": one_line(error), "stale": isinstance(error, StaleError)}
         self._reply.publish(String(data=json.dumps({"client": client, "id": number, **reply})))
+
+
+def _crowd(node: Node, topic: str) -> str:
+    """Why nobody knows who has answered; empty with one on the topic of replies, or none."""
+    answering = node.count_publishers(topic)
+    said = f"{answering} answer on {topic}: nobody knows which of them obeys; end all but one; {KILLED}"
+    return said if answering > 1 else ""
 
 
 def _parsed(message: String) -> Body:

@@ -4,10 +4,12 @@ The controller manager, the vendor's driver and its real-time loop are other pro
 command is theirs: a position controller keeps the last position.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +25,8 @@ from robot_rl.cell.motors import Reading
 from robot_rl.errors import ConfigError, HardwareError, StaleError
 from robot_rl.operator import Finding
 from robot_rl.ros import qos
-from robot_rl.ros.convert import to_monotonic
+from robot_rl.ros.ask import KILLED
+from robot_rl.ros.convert import TCP, to_monotonic
 from robot_rl.ros.session import Session
 from robot_rl.suggest import nearest
 
@@ -31,8 +34,14 @@ STALE_S = 0.1
 """Age of joint states and wrenches that are not believed any more: a broadcaster sends them at 100 Hz at least."""
 READY_S = 10.0
 """Longest wait for the first joint states and for the controller"""
-JUMP_RAD = 0.2
-"""Largest distance of a commanded joint from the measured one: whatever made it, it is not a motion of the follower."""
+BLIND_S = 0.5
+"""For so long after the last reading the arm is still told how to brake; then nothing, wherever it may be."""
+JUMP_RAD, LAG_S = 0.02, 0.1
+"""How far a commanded joint may be from the measured one: JUMP_RAD, and in the direction of its motion by what it moves
+in LAG_S. A drive that accelerates by 10 rad/s2 and is read 60 ms late stays within (10 * 0.06**2 / 2 = 0.018 rad). An
+arm that stands still, as under a controller that is subscribed but inactive, is never led further than JUMP_RAD: so far
+it jumps at most when somebody activates that controller."""
+log = logging.getLogger(__name__)
 
 
 def _array(names: Sequence[str], q_rad: Array, ahead_s: float) -> Float64MultiArray:
@@ -87,13 +96,19 @@ class Ros2ControlMotors:
         self._names, self._preset, self._ahead_s = tuple(names), PRESETS[preset], 2 * period_s
         self._session = Session("ros2_control", namespace)
         node = self._session.node
-        self._joints = _Newest(node, JointState, "joint_states")
-        self._wrench = _Newest(node, WrenchStamped, wrench_topic) if wrench_topic else None
+        self._joints = _Newest(node, JointState, "joint_states", "joint states")
+        self._wrench = _Newest(node, WrenchStamped, wrench_topic, "wrench") if wrench_topic else None
+        self._sources = (self._joints, self._wrench) if self._wrench else (self._joints,)
         self._command = node.create_publisher(self._preset.kind, self._preset.topic, qos.COMMAND)
-        self._q_rad = np.full(len(self._names), np.nan)
+        self._q_rad = self._dq_rad_s = np.full(len(self._names), np.nan)
+        self._read_s, self._closed = -np.inf, False
+        if not wrench_topic:
+            log.warning("no wrench_topic is set: no contact is felt, and nothing here stops at one")
         try:
             wait = self._session.wait_for
-            wait("no joint states on joint_states", lambda: self._joints.seen, READY_S)
+            for source in self._sources:
+                wait(f"no {source.what} on {source.topic}", partial(_seen, source), READY_S)
+                wait(f"{source.topic} has not exactly one publisher", partial(_alone, source), READY_S)
             wait(f"no controller listens on {self._preset.topic}", lambda: not self._unheard(), READY_S)
             self.read()
         except HardwareError:
@@ -103,42 +118,45 @@ class Ros2ControlMotors:
     @property
     def lost(self) -> str:
         """Why no message will be taken any more; empty while they are."""
-        return "" if self._session.alive else "this process is no part of the ROS graph any more; start it again"
+        here = self._closed or self._session.alive
+        return "" if here else "this process is no part of the ROS graph any more; start it again"
 
     def read(self) -> Reading:
+        """Raises StaleError for what is old, HardwareError for what is incomplete, or has not exactly one sender."""
         q_rad, dq_rad_s = by_name(self._joints.fresh(), self._names)
-        self._q_rad = q_rad
-        wrench = np.zeros(6)
-        if self._wrench:
-            w = self._wrench.fresh().wrench
-            wrench[:] = (w.force.x, w.force.y, w.force.z, w.torque.x, w.torque.y, w.torque.z)
+        wrench = tool_wrench(self._wrench.fresh()) if self._wrench else np.zeros(6)
+        self._q_rad, self._dq_rad_s, self._read_s = q_rad, dq_rad_s, time.monotonic()
         return Reading(q_rad, dq_rad_s, wrench)
 
     def apply(self, values: Array) -> None:
         """Joint positions (n,) in rad.
 
-        Raises HardwareError, and sends nothing, for what is not near the last reading, and while nobody listens or
-        somebody else speaks.
+        Raises HardwareError, and sends nothing, for what is not near the last reading, while nobody listens or somebody
+        else speaks, and as `read` when there was no reading for BLIND_S.
         """
         if trouble := self._unheard():
             raise HardwareError(trouble)
-        near = values.shape == self._q_rad.shape and (np.abs(values - self._q_rad) <= JUMP_RAD).all()
-        if not near:
+        if not time.monotonic() - self._read_s <= BLIND_S:
+            self.read()
+        if not near(values, self._q_rad, self._dq_rad_s):
             raise HardwareError(
                 f"joint positions {np.round(values, 3).tolist()} rad are not within {JUMP_RAD} rad of the measured "
-                f"{np.round(self._q_rad, 3).tolist()}; nothing was sent"
+                f"{np.round(self._q_rad, 3).tolist()}, nothing was sent: the arm does not follow; see whether its "
+                "controller is active: ros2 control list_controllers"
             )
         self._command.publish(self._preset.message(self._names, values, self._ahead_s))
 
     def objections(self, now_s: float) -> tuple[Finding, ...]:
-        """Nobody is armed towards a controller that does not listen or listens to others too."""
-        trouble = self._unheard()
+        """Nobody is armed towards a controller that does not listen or listens to others too, nor by states of which
+        nobody knows whose they are."""
+        trouble = self._unheard() or next(filter(None, (source.crowd() for source in self._sources)), "")
         return (Finding("first_command", False, now_s, "ros2_control", trouble),) if trouble else ()
 
     def clear(self) -> None:
         """Nothing: stops of the vendor's are cleared where they are shown."""
 
     def close(self) -> None:
+        self._closed = True
         self._session.close()
 
     def _unheard(self) -> str:
@@ -153,8 +171,9 @@ class Ros2ControlMotors:
 class _Newest:
     """The newest message of a topic, with its time."""
 
-    def __init__(self, node: Node, kind: type, topic: str) -> None:
-        self._clock, self._topic, self._lock = node.get_clock(), topic, threading.Lock()
+    def __init__(self, node: Node, kind: type, topic: str, what: str) -> None:
+        self.topic, self.what = topic, what
+        self._node, self._clock, self._lock = node, node.get_clock(), threading.Lock()
         self._found: tuple[float, Any] | None = None
         node.create_subscription(kind, topic, self._take, qos.LATEST)
 
@@ -162,14 +181,22 @@ class _Newest:
     def seen(self) -> bool:
         return self._found is not None
 
+    def crowd(self) -> str:
+        """Why nobody knows whose the newest message is; empty when it has one sender."""
+        senders = self._node.count_publishers(self.topic)
+        said = f"{senders} publish on {self.topic}, exactly one must: see `ros2 topic info -v {self.topic}`; {KILLED}"
+        return "" if senders == 1 else said
+
     def fresh(self) -> Any:
-        """Raises StaleError when there is none, or none lately."""
+        """Raises StaleError when there is none, or none lately, HardwareError when it may be anybody's."""
+        if crowd := self.crowd():
+            raise HardwareError(crowd)
         with self._lock:
             stamp_s, message = self._found or (-np.inf, None)
         age_s = time.monotonic() - stamp_s
         if not 0.0 <= age_s <= STALE_S:
             raise StaleError(
-                f"the newest message on {self._topic} is {age_s:.3f} s old; allowed: 0 to {STALE_S} s; see whether its "
+                f"the newest message on {self.topic} is {age_s:.3f} s old; allowed: 0 to {STALE_S} s; see whether its "
                 "broadcaster runs, and the clocks"
             )
         return message
@@ -178,6 +205,32 @@ class _Newest:
         stamp_s = to_monotonic(self._clock, message.header.stamp)
         with self._lock:
             self._found = stamp_s, message
+
+
+def _seen(source: _Newest) -> bool:
+    return source.seen
+
+
+def _alone(source: _Newest) -> bool:
+    return source.crowd() == ""
+
+
+def near(values: Array, q_rad: Array, dq_rad_s: Array) -> bool:
+    """Whether commanded joints (n,) in rad are such that drives follow them that are there, and that fast."""
+    ahead = LAG_S * dq_rad_s
+    low, high = np.minimum(ahead, 0.0) - JUMP_RAD, np.maximum(ahead, 0.0) + JUMP_RAD
+    return values.shape == q_rad.shape and bool(((low <= values - q_rad) & (values - q_rad <= high)).all())
+
+
+def tool_wrench(message: WrenchStamped) -> Array:
+    """(6,) N and Nm, tool frame. Raises HardwareError for a wrench that says it is in another frame."""
+    if message.header.frame_id not in ("", TCP):
+        raise HardwareError(
+            f"the wrench is in frame {message.header.frame_id!r}, not {TCP!r}: turn it into the tool's frame, with its "
+            f"torque about the tool point, and name that {TCP!r}"
+        )
+    force, torque = message.wrench.force, message.wrench.torque
+    return np.array([force.x, force.y, force.z, torque.x, torque.y, torque.z])
 
 
 def by_name(message: JointState, names: Sequence[str]) -> tuple[Array, Array]:

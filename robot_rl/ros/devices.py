@@ -39,6 +39,8 @@ def open_devices(config: Config, task: Task) -> Devices:
         _wait_for_arm(session, client)
         if gripper:
             session.wait_for("no gripper answers on gripper/joint_states", partial(_ready, gripper), READY_S)
+            # an actor that was killed counts for a while
+            session.wait_for("another one publishes on gripper/command, still", partial(_alone, gripper), READY_S)
         for camera in cameras:
             session.wait_for(f"no picture on {camera.topic}", partial(_ready, camera), READY_S)
         simulated = _found(scene)
@@ -70,6 +72,10 @@ def _wait_for_arm(session: Session, client: RosCellClient) -> None:
 
 def _ready(device: RosGripper | RosCamera) -> bool:
     return device.ready
+
+
+def _alone(gripper: RosGripper) -> bool:
+    return gripper.masters == 1
 
 
 def _found(scene: Asker) -> bool:

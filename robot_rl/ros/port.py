@@ -7,7 +7,7 @@ sender's system time: what has waited is not obeyed, and readings keep their age
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from google.protobuf import json_format
 from rclpy.clock import Clock
@@ -17,8 +17,9 @@ from rclpy.node import Node
 from robot_rl.cell import cell_pb2 as pb
 from robot_rl.cell.client import CellClient
 from robot_rl.cell.server import ANY_AGE, STALE_S
-from robot_rl.errors import DataError, HardwareError, StaleError
-from robot_rl.ros.ask import TIMEOUT_S, Answerer, Asker
+from robot_rl.errors import ConfigError, DataError, HardwareError, StaleError
+from robot_rl.ros.ask import KILLED, TIMEOUT_S, Answerer, Asker
+from robot_rl.ros.namesake import DISCOVERY_S
 
 NAME = "arm"
 SILENT_S = 3.0
@@ -27,6 +28,7 @@ CELL_S = 0.25
 """Longest wait for the arm's process, which answers within a period"""
 BYE = "bye"
 """Key of a request that hangs up"""
+SPARED = frozenset({"stop", "hold", BYE})
 SYSTEM = Clock(clock_type=ClockType.SYSTEM_TIME)
 
 
@@ -39,16 +41,19 @@ class RosCellClient(CellClient):
         self._hung_up = True
 
     def ask(self, request: pb.Request) -> pb.Reply:
-        """As in `CellClient`; HardwareError also for what the node refuses to pass on."""
+        """As in `CellClient`; HardwareError also for what the node refuses to pass on, and while two arms answer."""
         self._last += 1
         request.id = self._last
         self._hung_up = False
-        body = self._asker.ask(json_format.MessageToDict(request) | {"sent_ns": SYSTEM.now().nanoseconds})
+        said = json_format.MessageToDict(request) | {"sent_ns": SYSTEM.now().nanoseconds}
+        if self._asker.crowd and _spared(said):
+            self._asker.tell(said)  # both arms may stop, whichever of them would answer
+        body = self._asker.ask(said)
         stamp_ns = body.pop("stamp_ns", None)
         reply = _parsed(body, pb.Reply())
         if reply.id != self._last or reply.WhichOneof("content") is None:
             raise HardwareError(f"the reply to request {self._last} is that to {reply.id}, or empty; begin anew")
-        if isinstance(stamp_ns, int):
+        if _is_time(stamp_ns):
             reply.state.stamp_s = time.monotonic() - max(0, SYSTEM.now().nanoseconds - stamp_ns) * 1e-9
         return reply
 
@@ -78,7 +83,7 @@ class CellPort:
         self.counts = {"requests": 0, "late": 0, "silent": 0}
         """Requests passed on; refused because they had waited; connections closed because nobody was heard"""
         self._node = node
-        self._answerer = Answerer(node, name, self._handle)
+        self._answerer = Answerer(node, name, self._handle, _spared)
         self._timer = node.create_timer(SILENT_S / 6, self._sweep, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
@@ -123,7 +128,7 @@ class CellPort:
         """Why it is not passed on; empty when it is. A command is, and the gate refuses it when its validity, which
         began when it was sent, is over."""
         verb = request.WhichOneof("verb")
-        age_s = (SYSTEM.now().nanoseconds - sent_ns) * 1e-9 if isinstance(sent_ns, int) else float("inf")
+        age_s = (SYSTEM.now().nanoseconds - sent_ns) * 1e-9 if _is_time(sent_ns) else float("inf")
         if verb == "command" and age_s >= -STALE_S:
             request.command.valid_for_s -= max(0.0, age_s)
             return ""
@@ -151,13 +156,33 @@ class CellPort:
 
 
 def serve_cell(node: Node, socket_path: Path) -> CellPort:
-    """Carry requests between the topics and the arm's socket until `close`."""
+    """Carry requests between the topics and the arm's socket until `close`. Looks around for DISCOVERY_S.
+
+    Raises ConfigError where another arm answers already.
+    """
+    topic, deadline_s = node.resolve_topic_name(f"{NAME}/reply"), time.monotonic() + DISCOVERY_S
+    while time.monotonic() < deadline_s:
+        if node.count_publishers(topic):
+            raise ConfigError(
+                f"another arm answers on {topic}; end it, or give this one a namespace of its own; {KILLED}: then wait"
+            )
+        time.sleep(0.02)
     return CellPort(node, socket_path)
+
+
+def _spared(body: dict[str, Any]) -> bool:
+    """Asks for rest, or says goodbye: taken also while two arms answer."""
+    return not body.keys().isdisjoint(SPARED)
+
+
+def _is_time(value: object) -> TypeGuard[int]:
+    """Whether it may be a time in ns: JSON's integers have no end, those of ROS's clocks are of 64 bits."""
+    return isinstance(value, int) and -(2**63) <= value < 2**63
 
 
 def _parsed(body: dict[str, Any], message: Any) -> Any:
     """The message in a JSON object. Raises DataError for what is none."""
     try:
         return json_format.ParseDict(body, message)
-    except json_format.ParseError as error:
+    except (json_format.ParseError, OverflowError) as error:  # the latter for integers that are no float
         raise DataError(f"a message that is none of the arm's: {' '.join(str(error).split())}") from error

@@ -10,6 +10,7 @@ from std_msgs.msg import Bool
 from robot_rl.errors import HardwareError, StaleError
 from robot_rl.hardware import Frame, GripperState
 from robot_rl.ros import qos
+from robot_rl.ros.ask import KILLED
 from robot_rl.ros.convert import gripper_width_m, to_monotonic, to_picture
 from robot_rl.ros.gripper_topics import CLOSING, COMMAND, WIDTH
 
@@ -39,6 +40,11 @@ class RosGripper:
         known = self._seen is not None and self._closing is not None
         return known and self._command.get_subscription_count() > 0
 
+    @property
+    def masters(self) -> int:
+        """How many publish commands, this one among them."""
+        return int(self._node.count_publishers(COMMAND))
+
     def read(self) -> GripperState:
         self._check_open()
         if self._seen is None or self._closing is None:
@@ -51,9 +57,12 @@ class RosGripper:
         return GripperState(stamp_s, gripper_width_m(message), closing)
 
     def command(self, closing: bool) -> None:
+        """Raises HardwareError, and sends nothing, where no gripper listens, or it would obey nobody."""
         self._check_open()
         if self._command.get_subscription_count() == 0:
             raise HardwareError(f"no gripper listens on {COMMAND}; see whether its node runs")
+        if (masters := self.masters) > 1:
+            raise HardwareError(f"{masters} publish on {COMMAND}, nobody would be obeyed: leave one; {KILLED}, so wait")
         self._told = time.monotonic(), closing
         self._command.publish(Bool(data=closing))
 

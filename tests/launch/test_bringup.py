@@ -120,7 +120,15 @@ def test_a_rehearsal_takes_the_same_arguments_and_simulates_every_device() -> No
 
 def test_the_address_goes_to_the_arms_own_process() -> None:
     arm = by_name("robot", robot="franka", address="172.16.0.2")["arm"]
-    assert 'cell:=["address=172.16.0.2"]' in arm.words(CONFIG)
+    assert 'address:="172.16.0.2"' in arm.words(CONFIG)
+    arm = by_name("robot", robot="ros2_control", model="panda", controller="crisp")["arm"]
+    assert 'address:="crisp"' in arm.words(CONFIG)
+
+
+@pytest.mark.parametrize("robot", ["franka", "ur", "ros2_control"])
+def test_no_argument_puts_a_parameter_file_s_settings_of_the_arm_s_process_aside(robot: str) -> None:
+    arm = by_name("robot", robot=robot, address="x", model="panda", task="reach")["arm"]
+    assert "cell" not in dict(arm.parameters)
 
 
 def test_two_arms_are_two_namespaces() -> None:

@@ -1,6 +1,7 @@
 """A controller of ros2_control as its topics show it, here or as a process: `python -m ... PRESET`, orders on standard
 input, until that is closed."""
 
+import math
 import os
 import sys
 import time
@@ -19,26 +20,34 @@ from tests.robot_rl.ros.graph import graph, spun
 
 NAMES = tuple(f"joint{i}" for i in range(1, 7))
 SHUFFLED = ("joint3", "finger", "joint1", "joint6", "joint2", "joint5", "joint4")
+PERIOD_S = 0.005
 
 
 class Controller:
-    """Broadcaster and position controller of an arm that goes at once where it is told."""
+    """Broadcaster and position controller of an arm that goes at once where it is told, while it is `active`."""
 
     def __init__(self, node: Node, preset: str) -> None:
         self.q_rad = dict.fromkeys(SHUFFLED, 0.1)
         self.left_out, self.age_s, self.told, self._node = "", 0.0, [], node
+        self.active, self.lost, self._before_rad = True, "", dict(self.q_rad)
         self._states = node.create_publisher(JointState, "joint_states", qos.STATE)
-        self.timer = node.create_timer(0.005, self.publish)
+        self.timer = node.create_timer(PERIOD_S, self.publish)
         self._kind = PRESETS[preset].kind
         self.subscription = node.create_subscription(self._kind, PRESETS[preset].topic, self._take, qos.COMMAND)
 
     def publish(self) -> None:
         there = [name for name in SHUFFLED if name != self.left_out]
-        message = JointState(name=there, position=[self.q_rad[n] for n in there], velocity=[0.0] * len(there))
+        speeds = [(self.q_rad[n] - self._before_rad[n]) / PERIOD_S for n in there]
+        self._before_rad = dict(self.q_rad)
+        positions = [math.nan if n == self.lost else self.q_rad[n] for n in there]
+        message = JointState(name=there, position=positions, velocity=speeds)
         message.header.stamp = to_stamp(Clock(), time.monotonic() - self.age_s)
         self._states.publish(message)
 
     def _take(self, message) -> None:
+        self.told.append(message)
+        if not self.active:
+            return
         point = message.points[0] if hasattr(message, "points") else message
         positions = (
             point.data
@@ -48,7 +57,6 @@ class Controller:
             else message.position
         )
         names = getattr(message, "joint_names", None) or getattr(message, "name", None) or NAMES
-        self.told.append(message)
         self.q_rad.update(zip(names, positions, strict=True))
 
     def obey(self, line: str) -> None:
@@ -59,9 +67,15 @@ class Controller:
         elif verb == "age":
             self.age_s = float(word)
         elif verb == "nan":
-            self.q_rad[word] = float("nan")
+            self.lost = word
         elif verb == "deaf":
             self._node.destroy_subscription(self.subscription)
+        elif verb == "inactive":
+            self.active = False
+        elif verb == "mute":
+            self.timer.cancel()
+        elif verb == "double":
+            self._node.create_publisher(JointState, "joint_states", qos.STATE)
 
 
 def main() -> None:

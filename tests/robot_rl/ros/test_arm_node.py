@@ -1,9 +1,11 @@
+import contextlib
 import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,8 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
+from hypothesis import given
+from hypothesis import strategies as st
 from rclpy.clock import Clock
 from rclpy.node import Node
 from rclpy.time import Time
@@ -18,13 +22,14 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from controllers.records import PoseCommand
+from robot_rl.bringup import config_folder, parts
 from robot_rl.cell import cell_pb2 as pb
 from robot_rl.cell.process import load
 from robot_rl.cell.remote import RemoteArm, RemoteAuthority
 from robot_rl.cell.trace import read_trace
 from robot_rl.clock import MonotonicClock
 from robot_rl.compose import load_config
-from robot_rl.errors import ConfigError, HardwareError, StaleError
+from robot_rl.errors import ConfigError, DataError, HardwareError, StaleError
 from robot_rl.operator import Pilot, State
 from robot_rl.ros import port, qos
 from robot_rl.ros.arm_node import ArmNode, cell_settings, joint_names
@@ -99,6 +104,19 @@ def test_the_state_of_the_arm_is_on_the_topics_that_others_know(domain: int) -> 
     assert arm.stop()[0] == 0
 
 
+def test_an_arm_with_a_broadcaster_of_its_own_is_stopped_when_that_falls_silent(domain: int) -> None:
+    controller = Process("-m", "tests.robot_rl.ros.controller", "forward_position_controller")
+    given = ("robot.driver:=ros2_control", "robot.model:=ur5e", "address:=forward_position_controller")
+    arm = Process("-m", "robot_rl.ros.arm_node", *parameters("task.name:=reach", *given))
+    with client_node(domain) as node:
+        authority = RemoteAuthority(ready_client(node))
+        assert node.count_publishers("current_pose") == 1
+        assert [node.count_publishers(topic) for topic in ("joint_states", "wrench")] == [1, 0]
+        controller.order("mute")
+        assert until(lambda: "joint_states is" in " ".join(authority.view().faults)), authority.view()
+    assert arm.stop()[0] == 0 and controller.end() == (0, "")
+
+
 @pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
 def test_a_signal_while_it_moves_brakes_and_ends_everything(
     domain: int, tmp_path: Path, number: signal.Signals, times: int
@@ -145,6 +163,22 @@ def test_a_killed_client_leaves_the_arm_holding_and_the_lease_free(domain: int) 
     assert arm.stop()[0] == 0
 
 
+def test_with_a_second_arm_on_its_topics_an_arm_takes_nothing_but_a_stop(domain: int) -> None:
+    arm = arm_node()
+    with client_node(domain) as node:
+        authority = RemoteAuthority(ready_client(node))
+        code, output = Process("-m", "robot_rl.ros.arm_node", *parameters(), "-r", "__node:=second").end()
+        assert code == 2 and output.count("another arm answers on /arm/reply") == 1 and "Traceback" not in output
+        other = node.create_publisher(String, "arm/reply", qos.REQUEST)
+        for asked in (authority.view, partial(authority.take, "ann"), partial(authority.stop, "eve", "smoke")):
+            with pytest.raises(HardwareError, match="2 answer on /arm/reply"):
+                asked()
+        node.destroy_publisher(other)
+        assert until(lambda: node.count_publishers("arm/reply") == 1)
+        assert until(lambda: authority.view().state is State.STOPPED) and authority.view().holder == ""
+    assert arm.stop()[0] == 0
+
+
 def test_a_cell_that_dies_is_an_error_and_is_not_started_anew(domain: int) -> None:
     arm = arm_node()
     with client_node(domain) as node:
@@ -172,6 +206,27 @@ def test_settings_that_cannot_be_used_leave_it_unconfigured(domain: int, given: 
         assert node.failed and node.label == "unconfigured"
         assert isinstance(node.trouble, kind) and said in str(node.trouble)
         node.destroy_node()
+
+
+def test_the_cell_gets_the_settings_of_a_parameter_file_and_the_address_of_an_argument(
+    domain: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, told = tmp_path / "own.yaml", list[str]()
+    own.write_text('/**:\n  ros__parameters:\n    cell: ["wrench_topic=ft/wrench", "joints=[a,b,c,d,e,f]"]\n')
+    part = parts("robot", {"robot": "ros2_control", "model": "ur5e", "parameters": str(own)})[0]
+
+    def spawn(arguments: list[str]) -> None:
+        told.extend(arguments)
+        raise HardwareError("no arm here")
+
+    monkeypatch.setattr("robot_rl.ros.arm_node.spawn", spawn)
+    with graph(domain, *part.words(config_folder())) as context:
+        node = ArmNode(context)
+        node.begin()
+        node.destroy_node()
+    cell = load(told)
+    assert (cell.robot.driver, cell.address) == ("ros2_control", "forward_position_controller")
+    assert (cell.wrench_topic, cell.joints) == ("ft/wrench", list("abcdef"))
 
 
 def test_it_can_be_deactivated_and_cleaned_up_and_begin_anew(domain: int) -> None:
@@ -233,6 +288,38 @@ def test_a_clock_that_is_ahead_is_noticed_with_the_first_command() -> None:
     assert handle(own, request, port.SYSTEM.now().nanoseconds) == "" and 0.1 < request.command.valid_for_s <= 0.2
     with pytest.raises(StaleError, match="synchronise the clocks"):
         handle(own, request, port.SYSTEM.now().nanoseconds + 10**9)
-    for unknown in (None, "x", 1.5):
+    for unknown in (None, "x", 1.5, 10**400, -(10**400), 2**63):
         assert handle(own, pb.Request(take=pb.Lease(client="ann")), unknown).startswith("stale: take")
-    assert own.counts == {"late": 4}
+    assert own.counts == {"late": 7}
+
+
+NUMBERS = st.sampled_from((10**400, -(10**400), 2**63, 2**64, -1, 1.5, 1e308)) | st.floats() | st.integers()
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": NUMBERS,
+        "command": st.fixed_dictionaries(
+            {}, optional={"positionM": st.lists(NUMBERS), "sequence": NUMBERS, "validForS": NUMBERS, "mode": st.text()}
+        ),
+        "stop": st.dictionaries(st.sampled_from(("by", "why", "x")), st.text() | NUMBERS),
+    },
+)
+
+
+@given(BODIES)
+def test_whatever_a_message_holds_it_is_a_request_or_a_data_error(body: dict) -> None:
+    with contextlib.suppress(DataError):
+        assert isinstance(port._parsed(json.loads(json.dumps(body)), pb.Request()), pb.Request)
+
+
+def test_numbers_that_are_none_leave_the_node_in_order(domain: int) -> None:
+    arm = arm_node()
+    with client_node(domain) as node:
+        asker = ready_client(node)._asker
+        for body in ({"view": {}, "sent_ns": 10**400}, {"view": {}, "sent_ns": -(10**400)}):
+            assert asker.ask(body)["answer"]["view"]["state"] == "disarmed"
+        for body in ({"take": {"client": "x"}, "sent_ns": 10**400}, {"command": {}, "sent_ns": 10**400}):
+            asker.ask(body)
+        with pytest.raises(HardwareError, match="none of the arm's"):
+            asker.ask({"command": {"validForS": 10**400}})
+    assert arm.stop()[0] == 0

@@ -1,14 +1,16 @@
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from robot_rl.errors import HardwareError, StaleError
+from robot_rl.errors import ConfigError, HardwareError, StaleError
 from robot_rl.ros import qos
 from robot_rl.ros.ask import Answerer, Asker
+from robot_rl.ros.port import serve_cell
 from tests.robot_rl.ros.graph import graph, spun, until
 
 
@@ -67,6 +69,44 @@ def test_nobody_and_silence_are_told_apart(nodes: tuple[Node, Node]) -> None:
     desk.create_publisher(String, "desk/reply", qos.REQUEST)
     with pytest.raises(StaleError, match=r"within 0.1 s"):
         asker(client, 0.1).ask({})
+
+
+def test_while_two_answer_nobody_is_obeyed_but_what_is_spared(nodes: tuple[Node, Node]) -> None:
+    desk, client = nodes
+    obeyed, replies = [], []
+
+    def obey(_: str, body: dict) -> dict:
+        obeyed.append(body)
+        return {}
+
+    first = Answerer(desk, "desk", obey, spared=lambda body: "stop" in body)
+    one = asker(client)
+    second = Answerer(desk, "desk", obey)
+    assert until(lambda: client.count_publishers("desk/reply") == 2)
+    with pytest.raises(HardwareError, match=r"2 answer on /desk/reply.*killed.* 5 s"):
+        one.ask({"go": 1})
+    second._node.destroy_subscription(second._request)
+    client.create_subscription(String, "desk/reply", lambda m: replies.append(json.loads(m.data)), qos.REQUEST)
+    one.tell({"go": 2})
+    assert until(lambda: replies) and "2 answer on" in replies[0]["error"] and obeyed == []
+    one.tell({"stop": 1})
+    assert until(lambda: obeyed == [{"stop": 1}])
+    second.close()
+    assert until(lambda: client.count_publishers("desk/reply") == 1)
+    assert one.ask({"go": 3}) == {}
+    first.close()
+
+
+def test_an_arm_is_not_served_where_another_one_is(nodes: tuple[Node, Node], tmp_path: Path) -> None:
+    desk, client = nodes
+    other = client.create_publisher(String, "arm/reply", qos.REQUEST)
+    with pytest.raises(ConfigError) as caught:
+        serve_cell(desk, tmp_path / "arm")
+    assert "arm/reply" in str(caught.value) and "5 s" in str(caught.value) and "\n" not in str(caught.value)
+    assert desk.count_publishers("arm/reply") == 1
+    client.destroy_publisher(other)
+    assert until(lambda: desk.count_publishers("arm/reply") == 0)
+    serve_cell(desk, tmp_path / "arm").close()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"client": 1, "id": 1, "body": {}}', "[" * 5000, '{"id": "x"}'])

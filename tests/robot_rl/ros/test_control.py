@@ -1,18 +1,22 @@
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from geometry_msgs.msg import WrenchStamped
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.clock import Clock
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from robot_rl.errors import ConfigError, HardwareError
+from robot_rl.errors import ConfigError, HardwareError, StaleError
 from robot_rl.operator import State
 from robot_rl.ros import control, qos
 from robot_rl.ros.control import PRESETS, Ros2ControlMotors, by_name
+from robot_rl.ros.convert import to_stamp
 from tests.robot_rl.drivers.person import Cell
 from tests.robot_rl.ros.controller import NAMES, SHUFFLED, Controller
 from tests.robot_rl.ros.graph import Process, graph, spun, until
@@ -31,7 +35,7 @@ def test_an_arm_is_read_by_name_and_goes_where_it_is_told(node: Node, preset: st
     controller = Controller(node, preset)
     motors = Ros2ControlMotors(NAMES, preset, 0.002)
     assert np.allclose(motors.read().q_rad, 0.1) and not motors.objections(0.0) and motors.lost == ""
-    goal = 0.1 + 0.01 * np.arange(6)
+    goal = 0.1 + 0.003 * np.arange(6)
     motors.apply(goal)
     assert until(lambda: np.allclose(motors.read().q_rad, goal)), controller.told
     if preset == "joint_trajectory_controller":
@@ -39,18 +43,71 @@ def test_an_arm_is_read_by_name_and_goes_where_it_is_told(node: Node, preset: st
         assert (due.sec, due.nanosec) == (0, 4_000_000)
     motors.close()
     motors.close()
+    assert motors.lost == ""  # it was given back
 
 
 def test_what_is_not_near_the_last_reading_is_never_sent(node: Node) -> None:
     controller = Controller(node, "crisp")
     motors = Ros2ControlMotors(NAMES, "crisp", 0.002)
     motors.read()
-    for goal in (np.full(6, 0.31), np.full(6, np.nan), np.full(5, 0.1)):
+    for goal in (np.full(6, 0.121), np.full(6, 0.079), np.full(6, np.nan), np.full(5, 0.1)):
         with pytest.raises(HardwareError, match="nothing was sent"):
             motors.apply(goal)
-    motors.apply(np.full(6, 0.2))
+    motors.apply(np.full(6, 0.119))
     assert until(lambda: controller.told) and len(controller.told) == 1
     motors.close()
+
+
+def test_an_inactive_controller_that_ignores_commands_is_never_led_far_from_the_arm(node: Node) -> None:
+    controller = Controller(node, "forward_position_controller")
+    controller.obey("inactive")
+    motors = Ros2ControlMotors(NAMES, "forward_position_controller", 0.002)
+    for i, lead_rad in enumerate((0.0, 0.01, 0.019), 1):
+        q_rad = motors.read().q_rad
+        motors.apply(q_rad + lead_rad)
+        assert until(lambda sent=i: len(controller.told) == sent)
+    for lead_rad in (0.021, 0.1, 0.3):
+        motors.read()
+        with pytest.raises(HardwareError, match="list_controllers"):
+            motors.apply(q_rad + lead_rad)
+    motors.apply(q_rad)
+    assert until(lambda: len(controller.told) == 4)
+    assert np.abs(np.array([message.data for message in controller.told]) - 0.1).max() <= control.JUMP_RAD
+    motors.close()
+
+
+@given(st.floats(-3, 3), st.floats(-10, 10), st.floats(0, 0.06))
+def test_drives_that_lag_by_a_few_hundredths_of_a_second_are_near_their_command(
+    dq_rad_s: float, ddq_rad_s2: float, lag_s: float
+) -> None:
+    ahead_rad = dq_rad_s * lag_s + 0.5 * ddq_rad_s2 * lag_s**2
+    assert control.near(np.array([ahead_rad]), np.zeros(1), np.array([dq_rad_s]))
+
+
+@given(st.floats(-3, 3), st.floats(0.0201, 10))
+def test_nothing_is_near_that_is_not_in_the_direction_of_motion(dq_rad_s: float, off_rad: float) -> None:
+    assert not control.near(np.array([-np.copysign(off_rad, dq_rad_s)]), np.zeros(1), np.array([dq_rad_s]))
+    assert not control.near(np.array([off_rad]), np.zeros(1), np.zeros(1))
+
+
+@pytest.mark.parametrize("frame", ["", "tcp"])
+def test_a_wrench_in_another_frame_than_the_tool_s_is_refused(node: Node, frame: str) -> None:
+    Controller(node, "crisp")
+    frames = [frame]
+    wrench = node.create_publisher(WrenchStamped, "wrench", qos.STATE)
+    node.create_timer(0.01, lambda: wrench.publish(stamped(frames[0])))
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002, wrench_topic="wrench")
+    assert motors.read().wrench.tolist() == [0.0, 0.0, 2.0, 0.0, 0.0, 0.0]
+    frames[0] = "tool0"
+    assert until(lambda: "frame 'tool0', not 'tcp'" in _complaint(motors))
+    motors.close()
+
+
+def test_without_a_wrench_it_says_that_no_contact_is_felt(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+    Controller(node, "crisp")
+    Ros2ControlMotors(NAMES, "crisp", 0.002).close()
+    (line,) = (record.getMessage() for record in caplog.records if "wrench_topic" in record.getMessage())
+    assert "contact" in line and "\n" not in line
 
 
 def test_a_joint_that_goes_missing_and_states_that_grow_old_are_errors(node: Node) -> None:
@@ -96,6 +153,47 @@ def test_a_controller_that_is_not_active_or_has_another_master_gets_nothing(
         motors.apply(np.full(6, 0.1))
     assert controller.told == []
     motors.close()
+
+
+def test_joint_states_and_wrenches_of_two_are_nobody_s(node: Node) -> None:
+    controller = Controller(node, "crisp")
+    wrench = node.create_publisher(WrenchStamped, "wrench", qos.STATE)
+    timer = node.create_timer(0.01, lambda: wrench.publish(stamped("tcp")))
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002, wrench_topic="wrench")
+    for kind, topic in ((JointState, "joint_states"), (WrenchStamped, "wrench")):
+        other = node.create_publisher(kind, topic, qos.STATE)
+        assert until(lambda said=f"2 publish on {topic}": said in _complaint(motors))
+        assert "2 publish" in motors.objections(3.0)[0].detail
+        node.destroy_publisher(other)
+        assert until(lambda: _complaint(motors) == "") and not motors.objections(3.0)
+    node.destroy_timer(timer)
+    assert controller.told == []
+    motors.close()
+
+
+def stamped(frame: str) -> WrenchStamped:
+    """2 N along z."""
+    message = WrenchStamped()
+    message.header.stamp, message.header.frame_id = to_stamp(Clock(), time.monotonic()), frame
+    message.wrench.force.z = 2.0
+    return message
+
+
+def test_an_arm_of_which_nothing_is_heard_gets_what_brakes_it_and_then_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = Controller(node, "crisp")
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002)
+    q_rad = motors.read().q_rad
+    controller.timer.cancel()
+    assert until(lambda: "joint_states is" in _complaint(motors))
+    motors.apply(q_rad)
+    assert until(lambda: len(controller.told) == 1)
+    monkeypatch.setattr(control, "BLIND_S", 0.0)
+    with pytest.raises(StaleError, match="joint_states is"):
+        motors.apply(q_rad)
+    motors.close()
+    assert len(controller.told) == 1
 
 
 def test_without_joint_states_or_with_an_unknown_preset_it_does_not_open(
@@ -159,6 +257,8 @@ def test_the_arm_s_process_moves_an_arm_whose_controller_is_another_process(cell
         ("leave_out joint4", "needed once each: joint4"),
         ("age 0.5", "old; allowed: 0 to 0.1 s"),
         ("nan joint2", "finite"),
+        ("mute", "old; allowed: 0 to 0.1 s"),
+        ("double", "2 publish on joint_states"),
         ("deaf", "no controller listens on forward_position_controller/commands"),
     ],
 )

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from rclpy.node import Node
+from std_msgs.msg import Bool
 
 from robot_rl.compose import load_config
 from robot_rl.errors import ConfigError, HardwareError, StaleError
-from robot_rl.ros import devices
+from robot_rl.ros import devices, qos
 from robot_rl.ros.ask import Answerer
 from robot_rl.ros.devices import open_devices
 from robot_rl.ros.gripper_topics import GripperTopics
@@ -80,6 +81,7 @@ def test_a_real_cell_has_gripper_cameras_and_a_person_who_lays_out(cell: Node) -
         ((), "no arm answers on arm/request"),
         (("arm",), "no gripper"),
         (("arm", "gripper"), "no picture on front/color"),
+        (("arm", "gripper", "master"), "another one publishes on gripper/command"),
     ],
 )
 def test_what_is_missing_is_named(
@@ -91,6 +93,8 @@ def test_what_is_missing_is_named(
         Answerer(cell, "arm", lambda _, body: socketless | {"id": body["id"]})
     if "gripper" in there:
         GripperTopics(cell, FakeGripper())
+    if "master" in there:
+        cell.create_publisher(Bool, "gripper/command", qos.COMMAND)
     config = load_config(["robot=ros", "task=pick_cube", "robot.cameras=[front]"])
     with pytest.raises(HardwareError, match=missing):
         open_devices(config, make_task(config.task))
@@ -134,8 +138,11 @@ def test_two_masters_of_a_gripper_are_refused_both(cell: Node, capfd: pytest.Cap
     assert until(lambda: gripper.commands == [True])
     two = RosGripper(cell)
     assert until(lambda: two.ready)
-    for master in (one, two, one):
-        master.command(False)
+    for master in (one, two):
+        with pytest.raises(HardwareError, match=r"2 publish on gripper/command.*5 s"):
+            master.command(False)
+    assert until(lambda: one.read().closing, 1.0)  # what was not sent is not said to be done
+    two._command.publish(Bool(data=False))
     assert until(lambda: topics.refused > 0) and gripper.commands == [True]
     assert "nobody is obeyed" in topics.health().message
     two.close()
