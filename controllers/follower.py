@@ -104,6 +104,11 @@ class JointFollower:
         self.fault = ""
         """Latched reason why it follows no more; only `reset` clears it."""
 
+    @property
+    def at_rest(self) -> bool:
+        """The commanded joints stand still."""
+        return not self._dq.any()
+
     def tick(self, reference: Reference, wrench: Array, fault: bool) -> Array:
         """(n,) the joints for this period. `wrench` (6,) N and Nm acts on the tool at its tool point, tool frame.
 
