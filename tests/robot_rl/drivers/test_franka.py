@@ -3,6 +3,7 @@
 import ast
 import inspect
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,24 @@ def test_a_robot_that_does_not_recover_stays_stopped(desk: Desk) -> None:
     desk.motors.read()
     with pytest.raises(HardwareError, match="does not recover"):
         desk.motors.apply(home_q("panda"))
+
+
+def test_while_it_recovers_nobody_is_told_joints_from_before(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, recover = threading.Event(), desk.robot.recover_from_errors
+    monkeypatch.setattr(desk.robot, "recover_from_errors", lambda: go.wait(5.0) and recover())
+    desk.robot.mode, desk.robot.errors.joint_reflex = RobotMode.Reflex, True
+    desk.motors.read()
+    desk.motors.clear()
+    desk.robot.q = desk.robot.q + 0.09  # a person guides it meanwhile
+    for _ in range(10):
+        with pytest.raises(HardwareError, match="recovers"):
+            desk.motors.read()
+        with pytest.raises(HardwareError, match="Reflex"):
+            desk.motors.apply(home_q("panda"))
+    go.set()
+    desk.motors._recovery.join(5.0)
+    np.testing.assert_array_equal(desk.motors.read().q_rad, desk.robot.q)
+    assert not desk.robot.motions
 
 
 def test_clearing_a_robot_without_errors_asks_it_for_nothing(desk: Desk) -> None:
