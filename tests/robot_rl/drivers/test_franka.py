@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from controllers.kinematics import ArmModel
 from controllers.models import arm_limits, arm_spec, home_q
@@ -182,6 +183,13 @@ def test_a_payload_or_tool_that_is_not_set_is_an_objection(desk: Desk) -> None:
     desk.robot.mass_kg = 0.0
     (finding,) = desk.motors.objections(1.0)
     assert (finding.check, finding.passed, finding.by) == ("payload", False, "franka") and "0 kg" in finding.detail
+
+
+def test_the_parameter_file_asks_for_the_rate_of_the_page() -> None:
+    root = Path(__file__).parents[3]
+    (told,) = yaml.safe_load((root / "launch/config/franka.yaml").read_text()).values()
+    rate_hz = told["ros__parameters"]["robot"]["control_hz"]
+    assert f"robot.control_hz={rate_hz:g} " in (root / "docs/hardware-franka.md").read_text()
 
 
 def test_closing_stops_the_robot(desk: Desk) -> None:
