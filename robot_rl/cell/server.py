@@ -123,9 +123,11 @@ class CellServer:
             self._note(self.trace, deadline_s)
 
     def close(self) -> None:
-        """Hang up and release the motors; allowed twice."""
-        self._door.close()
-        self._motors.close()
+        """Release the motors, which rest from then on, and hang up, whatever either of them raises; allowed twice."""
+        try:
+            self._motors.close()
+        finally:
+            self._door.close()
 
     def _look(self) -> None:
         """Take the drives' reading; without one, no numbers, which the loop takes for a fault.

@@ -1,6 +1,7 @@
 """The arm's process before drives that take joint positions."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from controllers.models import arm_limits, arm_spec, home_q
 from robot_rl.cell import cell_pb2 as pb
 from robot_rl.cell.following import Following
 from robot_rl.cell.motors import Reading
-from robot_rl.cell.process import build, load
+from robot_rl.cell.process import End, build, load, run
+from robot_rl.cell.sockets import Door
 from robot_rl.clock import ManualClock
-from robot_rl.errors import ConfigError
+from robot_rl.errors import ConfigError, HardwareError
 from robot_rl.operator import Finding, State
 from tests.robot_rl.cell.desk import PERIOD_S, Desk
 from tests.robot_rl.cell.position_desk import FakeDrives, PositionDesk
@@ -149,3 +151,62 @@ def test_settings_that_cannot_be_used_are_answered_with_one_line(
     with pytest.raises(ConfigError, match=named) as caught:
         build(load([f"socket={tmp_path / 'arm'}", *model, *settings]), ManualClock(1.0))
     assert "\n" not in str(caught.value)
+
+
+class Drives(FakeDrives):
+    """Like those behind a library or a graph: out of reach once they are closed."""
+
+    @property
+    def lost(self) -> str:
+        return "out of reach" if self.closed or self.gone else ""
+
+    def __init__(self, q_rad: np.ndarray, gone: bool = False, broken: bool = False) -> None:
+        super().__init__(q_rad)
+        self.gone, self.broken = gone, broken
+
+    def read(self) -> Reading:
+        if self.broken and self.told:
+            raise ZeroDivisionError("a fault of this program")
+        return super().read()
+
+
+@pytest.fixture
+def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[FakeDrives], None]]:
+    """Runs a process that has been told to end before it began; puts back what it does to this one."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run_with(drives: FakeDrives) -> None:
+        monkeypatch.setattr("robot_rl.cell.process.open_motors", lambda *_: drives)
+        monkeypatch.setattr(End, "asked", lambda end: end.because("told to") or True)
+        run(load([f"socket={tmp_path / 'arm'}", "robot.model=ur5e"]))
+
+    yield run_with
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_drives_that_are_out_of_reach_once_they_are_let_go_are_no_error(process: Callable[[FakeDrives], None]) -> None:
+    drives = Drives(home_q("ur5e"))
+    process(drives)
+    assert drives.closed
+
+
+def test_drives_that_were_out_of_reach_before_are_one(process: Callable[[FakeDrives], None]) -> None:
+    with pytest.raises(HardwareError, match="out of reach"):
+        process(Drives(home_q("ur5e"), gone=True))
+
+
+def test_a_fault_of_the_program_ends_it_loudly_and_lets_the_drives_go_whatever_the_socket_does(
+    process: Callable[[FakeDrives], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drives, close = Drives(home_q("ur5e"), broken=True), Door.close
+
+    def stuck(door: Door) -> None:
+        close(door)
+        raise OSError("the socket's folder is gone")
+
+    monkeypatch.setattr(Door, "close", stuck)
+    with pytest.raises(OSError, match="folder is gone") as caught:
+        process(drives)
+    assert drives.told and drives.closed
+    assert isinstance(caught.value.__context__, ZeroDivisionError)
