@@ -76,11 +76,14 @@ class CellConfig:
 
 def load(arguments: list[str]) -> CellConfig:
     """Raises ConfigError, always one line, for what is not a setting or out of range."""
+    tree = OmegaConf.structured(CellConfig)
     try:
-        tree = OmegaConf.merge(OmegaConf.structured(CellConfig), OmegaConf.from_dotlist(arguments))
+        for argument in arguments:
+            tree = OmegaConf.merge(tree, OmegaConf.from_dotlist([argument]))
+        argument = "settings"
         config = OmegaConf.to_object(tree)
     except (OmegaConfBaseException, yaml.YAMLError) as error:
-        raise ConfigError(f"{' '.join(arguments)}: {str(error).strip().partition(chr(10))[0]}") from error
+        raise ConfigError(f"{argument}: {str(error).strip().partition(chr(10))[0]}") from error
     assert isinstance(config, CellConfig)
     check_driver(config)
     robot = replace(config.robot, driver="sim")  # elsewhere it names what an observer opens, which is not this
