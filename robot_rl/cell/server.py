@@ -32,6 +32,7 @@ OWN_PARTS = ("arm", "actor", "clock")
 MAX_PARTS = 16
 REST = 0.01
 """Speed, m/s or rad/s, below which nothing moves"""
+WAITS = "after a gap in its readings the arm is told nothing until it is at rest: let go of it, or see what moves it"
 STATES = list(State)
 
 Verb = Callable[[Authority, pb.Request], Answer]
@@ -188,7 +189,8 @@ class CellServer:
                 following.sent(told)
             except HardwareError as error:
                 following.refuse(str(error))
-        self._trouble = self._trouble or following.refusal
+        waits = "" if told is not None or following.fault else WAITS
+        self._trouble = self._trouble or following.refusal or waits
 
     def _serve(self, client: Client, data: bytes, since_s: float) -> bytes:
         try:

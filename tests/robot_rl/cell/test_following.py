@@ -82,6 +82,22 @@ def test_after_a_gap_in_the_readings_the_joints_measured_then_are_held(desk: Pos
     np.testing.assert_allclose(desk.drives.told[told:], np.tile(moved, (len(desk.drives.told) - told, 1)), atol=1e-5)
 
 
+def test_after_a_gap_an_arm_that_is_not_at_rest_is_told_nothing_and_cannot_be_armed(desk: PositionDesk) -> None:
+    desk.tick(10)
+    desk.drives.blind = True
+    desk.tick(2)
+    desk.drives.blind, desk.drives.dq = False, np.full(6, 0.05)
+    told = len(desk.drives.told)
+    desk.tick(20)
+    desk.clear(desk.actor)
+    desk.tick(20)
+    assert len(desk.drives.told) == told
+    assert "at rest" in faults(desk) and "at rest" in desk.arm(desk.actor).refused
+    desk.drives.dq = np.zeros(6)
+    desk.tick(20)
+    assert len(desk.drives.told) > told and "at rest" not in faults(desk)
+
+
 def test_an_arm_that_moves_while_its_readings_end_is_braked_within_its_limits_and_then_told_nothing(
     desk: PositionDesk,
 ) -> None:
