@@ -24,7 +24,9 @@ from controllers.records import Reference
 AXES = 6
 """Of a pose: an arm with more joints has spare ones."""
 POSTURE_HZ = 0.5
-"""Rate at which spare joints return to the posture, 1/s."""
+"""Rate at which spare joints return to the posture, 1/s, while the tool moves."""
+UNDER_WAY_M_S, UNDER_WAY_RAD_S = 0.02, 0.1
+"""Speed of the reference from which they do so at the full rate; at rest they stay: nobody asked for motion."""
 STIFFER = 10.0
 """Damping in the direction of contact over that of free motion: 2000 Ns/m, for drives of 50 N/mm that lag 40 ms."""
 TOUCH, FIRM = (2.0, 0.2), (6.0, 0.6)
@@ -104,6 +106,11 @@ class JointFollower:
         self.fault = ""
         """Latched reason why it follows no more; only `reset` clears it."""
 
+    @property
+    def at_rest(self) -> bool:
+        """The commanded joints stand still."""
+        return not self._dq.any()
+
     def tick(self, reference: Reference, wrench: Array, fault: bool) -> Array:
         """(n,) the joints for this period. `wrench` (6,) N and Nm acts on the tool at its tool point, tool frame.
 
@@ -128,7 +135,8 @@ class JointFollower:
         inverse = self._model.inverse
         speeds: Array = inverse @ self._twist(reference, wrench)
         if len(self._q) > AXES:
-            posture = POSTURE_HZ * (self._posture - self._q)
+            ways = length(reference.linear_m_s) / UNDER_WAY_M_S, length(reference.angular_rad_s) / UNDER_WAY_RAD_S
+            posture = POSTURE_HZ * min(1.0, max(ways)) * (self._posture - self._q)
             speeds += posture - inverse @ (self._model.jacobian @ posture)
         return speeds
 

@@ -76,11 +76,14 @@ class CellConfig:
 
 def load(arguments: list[str]) -> CellConfig:
     """Raises ConfigError, always one line, for what is not a setting or out of range."""
+    tree = OmegaConf.structured(CellConfig)
     try:
-        tree = OmegaConf.merge(OmegaConf.structured(CellConfig), OmegaConf.from_dotlist(arguments))
+        for argument in arguments:
+            tree = OmegaConf.merge(tree, OmegaConf.from_dotlist([argument]))
+        argument = "settings"
         config = OmegaConf.to_object(tree)
     except (OmegaConfBaseException, yaml.YAMLError) as error:
-        raise ConfigError(f"{' '.join(arguments)}: {str(error).strip().partition(chr(10))[0]}") from error
+        raise ConfigError(f"{argument}: {str(error).strip().partition(chr(10))[0]}") from error
     assert isinstance(config, CellConfig)
     check_driver(config)
     robot = replace(config.robot, driver="sim")  # elsewhere it names what an observer opens, which is not this
@@ -125,10 +128,14 @@ def run(config: CellConfig) -> None:
     when the robot is not ready, and after a robot that is gone for good.
 
     SIGINT and SIGTERM ask for it; so does, in a child that is tied to its parent, the end of standard input.
+
+    What is raised unexpectedly ends the process without a braked reference, and is raised on once the motors are
+    closed: a UR is told to stop (`servoStop`), a Franka too (`stop`), behind ros2_control nothing more is sent and the
+    controller holds the last position.
     """
     logging.basicConfig(level=logging.WARNING, handlers=[Unwaiting()], format="%(name)s: %(message)s")
     clock = MonotonicClock()
-    server, end = build(config, clock), End()
+    server, end, lost = build(config, clock), End(), ""
     try:
         take_priority(config.priority)
         if config.trace:  # once the path is ours: not over the trace of a process that runs
@@ -139,6 +146,7 @@ def run(config: CellConfig) -> None:
         gc.freeze()
         gc.disable()  # a full collection takes several periods
         keep_time(server, end, clock, 1.0 / config.robot.control_hz)
+        lost = server.lost  # once they are closed, all motors are out of reach
     finally:
         if config.robot.driver != "sim":
             signal.alarm(CLOSE_S)  # kills: a vendor's library may hang, and hold the interpreter while it does
@@ -146,8 +154,8 @@ def run(config: CellConfig) -> None:
         signal.alarm(0)
         gc.unfreeze()
         gc.enable()
-    if server.lost:
-        raise HardwareError(server.lost)
+    if lost:
+        raise HardwareError(lost)
 
 
 def take_priority(priority: int) -> None:
@@ -164,7 +172,10 @@ def take_priority(priority: int) -> None:
 
 
 def keep_time(server: CellServer, end: "End", clock: Clock, period_s: float) -> None:
-    """Periods on a fixed grid until the end; those that are missed are left out, never made up for in a burst."""
+    """Periods on a fixed grid until the end; those that are missed are left out, never made up for in a burst.
+
+    What a period raises passes through at once: whoever calls this must close the server, which is what stops the arm.
+    """
     authority = server.guard.authority
     for part in OWN_PARTS:  # their time counts from here
         server.guard.supervisor.watch(part, part, period_s)

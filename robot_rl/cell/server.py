@@ -14,6 +14,7 @@ from controllers.records import ArmState, PoseCommand, Verdict
 from robot_rl.cell import cell_pb2 as pb
 from robot_rl.cell import codec
 from robot_rl.cell.codec import tidy
+from robot_rl.cell.following import Following
 from robot_rl.cell.motors import Motors, Reading
 from robot_rl.cell.sockets import Client, Door
 from robot_rl.cell.trace import Trace
@@ -31,6 +32,7 @@ OWN_PARTS = ("arm", "actor", "clock")
 MAX_PARTS = 16
 REST = 0.01
 """Speed, m/s or rad/s, below which nothing moves"""
+WAITS = "after a gap in its readings the arm is told nothing until it is at rest: let go of it, or see what moves it"
 STATES = list(State)
 
 Verb = Callable[[Authority, pb.Request], Answer]
@@ -76,7 +78,9 @@ class CellServer:
         Raises ConfigError when the path cannot be had.
         """
         self._motors, self._model, self.loop, self._clock = motors, model, loop, clock
-        self._follower, self._anew = follower, False
+        self._following = Following(follower, model.joints, 1.0 / control_hz) if follower else None
+        self._anew = False
+        """A person has cleared: stand still where the arm is as soon as it is at rest"""
         self.guard = Guard(loop, clock, control_hz, hardware=not motors.simulated, first_fence=first_fence)
         self._reading = Reading(np.full(model.joints, np.nan), np.full(model.joints, np.nan), np.full(6, np.nan))
         self._read_s = np.inf
@@ -108,28 +112,23 @@ class CellServer:
     def tick(self, deadline_s: float) -> None:
         """One period, which should have started at `deadline_s`."""
         self._look()
-        if not self._started and np.isfinite(self._reading.q_rad).all():
-            self._stand_still()  # wherever the arm is: that is what is held
-            self._started = True
+        self._begin()
         self._door.tick()
         self.guard.tick()
-        q_rad, dq_rad_s, wrench = self._reading
-        tau_nm = self.loop.tick(q_rad, dq_rad_s, float(np.linalg.norm(wrench[:3])), self._clock.now_s())
-        try:
-            if self._follower is None:
-                self._motors.apply(tau_nm)
-            elif self._started:  # before the first reading nobody knows where the arm is
-                self._motors.apply(self._follow(self._follower))
-        except HardwareError as error:
-            self._trouble = str(error)
+        if self._following is None:
+            self._torque()
+        elif self._started:  # before the first reading nobody knows where the arm is
+            self._follow(self._following)
         self.guard.authority.mirror("motors", self._trouble)
         if self.trace:
             self._note(self.trace, deadline_s)
 
     def close(self) -> None:
-        """Hang up and release the motors; allowed twice."""
-        self._door.close()
-        self._motors.close()
+        """Release the motors, which rest from then on, and hang up, whatever either of them raises; allowed twice."""
+        try:
+            self._motors.close()
+        finally:
+            self._door.close()
 
     def _look(self) -> None:
         """Take the drives' reading; without one, no numbers, which the loop takes for a fault.
@@ -139,31 +138,59 @@ class CellServer:
         before_s, self._read_s, self._state = self._read_s, self._clock.now_s(), None
         if self._read_s - before_s > STALE_S:  # said here: the supervisor tells an alarm that lasts only once
             self.guard.authority.stop("arm process", f"it stood still for {self._read_s - before_s:.3f} s")
+            if self._following is not None:
+                self._following.gap = True
         try:
             self._reading, self._trouble = self._motors.read(), ""
         except HardwareError as error:
             self._trouble = str(error)
             self._reading = Reading(*(np.full_like(part, np.nan) for part in self._reading))
 
-    def _follow(self, follower: JointFollower) -> Array:
-        """(n,) rad: where the joints go in this period."""
-        q_rad, dq_rad_s, wrench = self._reading
-        seen = np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all()
-        if self._anew and seen and self.at_rest:
-            self._stand_still()
-            self._anew = False
-        still = (
-            bool(self.loop.fault) or self.guard.authority.state is State.DISARMED
-        )  # nobody has vouched for its force
-        q_rad = follower.tick(self.loop.motion.now, wrench if seen else np.full(6, np.nan), still)
-        self.guard.authority.mirror("follower", follower.fault)
-        return q_rad
+    @property
+    def _seen(self) -> bool:
+        """This period has a reading of the joints."""
+        return bool(np.isfinite(self._reading.q_rad).all() and np.isfinite(self._reading.dq_rad_s).all())
 
-    def _stand_still(self) -> None:
-        """Hold what is measured."""
-        self.loop.reset(self._reading.q_rad)
-        if self._follower is not None:
-            self._follower.reset(self._reading.q_rad)
+    def _begin(self) -> None:
+        """Hold what is measured at the start, and once the arm is at rest after a person has cleared."""
+        cleared = self._anew and self._seen and self.at_rest
+        if cleared or (not self._started and np.isfinite(self._reading.q_rad).all()):
+            self.loop.reset(self._reading.q_rad)
+            if self._following is not None:
+                self._following.stand_still(self._reading.q_rad)
+            self._started, self._anew = True, False
+
+    def _torque(self) -> None:
+        tau_nm = self._judge()
+        try:
+            self._motors.apply(tau_nm)
+        except HardwareError as error:
+            self._trouble = str(error)
+
+    def _judge(self) -> Array:
+        """(n,) Nm that the loop asks for."""
+        q_rad, dq_rad_s, wrench = self._reading
+        return self.loop.tick(q_rad, dq_rad_s, float(np.linalg.norm(wrench[:3])), self._clock.now_s())
+
+    def _follow(self, following: Following) -> None:
+        """Send the joints where they should go in this period, if anything may be sent."""
+        if self._seen or not self._anew:  # drives that recover after a clear say nothing: that is no fault of theirs
+            self._judge()
+        if following.gap and self._seen and self.at_rest:
+            self.loop.motion.hold(self._measured().tcp)
+            following.resume(self._reading.q_rad)
+        # before arming nobody has vouched for its force
+        still = bool(self.loop.fault) or self.guard.authority.state is State.DISARMED
+        told = following.tick(self.loop.motion.now, self._reading, still)
+        self.guard.authority.mirror("follower", following.fault)
+        if told is not None:
+            try:
+                self._motors.apply(told)
+                following.sent(told)
+            except HardwareError as error:
+                following.refuse(str(error))
+        waits = "" if told is not None or following.fault else WAITS
+        self._trouble = self._trouble or following.refusal or waits
 
     def _serve(self, client: Client, data: bytes, since_s: float) -> bytes:
         try:
@@ -203,7 +230,7 @@ class CellServer:
         answer = VERBS[verb](self.guard.authority, request)
         if verb == "clear" and not answer.refused:
             self._motors.clear()
-            self._anew = self._follower is not None  # once it is at rest: a person may have moved it by hand
+            self._anew = self._following is not None  # a person may have moved it by hand
             if self.loop.fault and np.isfinite(self._reading.q_rad).all():
                 self.loop.reset(self._reading.q_rad)  # the person has seen to it: hold what is measured
         return answer

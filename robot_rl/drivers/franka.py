@@ -66,17 +66,17 @@ class FrankaMotors:
         self._recovery: threading.Thread | None = None
         self._robot = self._connect(address, realtime_kernel)
         self._stamp_ms, self._fresh_s = -1, clock.now_s()
-        self._reading = self.read()
+        self.read()
         if self._fault:
             raise HardwareError(self._fault)
 
     def read(self) -> Reading:
-        """Raises HardwareError when the state is older than `STALE_S`, and when the robot is gone.
+        """Raises HardwareError when the state is older than `STALE_S`, while the robot recovers, and when it is gone.
 
         The robot's estimate is the reaction to what acts on the tool (libfranka issue 26): its sign is turned.
         """
         if self._recovering():
-            return self._reading
+            raise HardwareError("the Franka recovers from its errors: wait, then arm anew")
         state = self._asked(lambda: self._robot.state)
         now_s, stamp_ms = self._clock.now_s(), state.time.to_msec()
         if stamp_ms != self._stamp_ms:
@@ -88,8 +88,7 @@ class FrankaMotors:
             raise HardwareError(f"no state from the Franka for {STALE_S} s: see to its network and power")
         self._fault = self._fault or self._wrong(state)
         self._desired = np.array(state.q_d)
-        self._reading = Reading(np.array(state.q), np.array(state.dq), -np.array(state.K_F_ext_hat_K))
-        return self._reading
+        return Reading(np.array(state.q), np.array(state.dq), -np.array(state.K_F_ext_hat_K))
 
     def apply(self, values: Array) -> None:
         """Joint positions (7,) rad. Raises HardwareError from an error on, until it is cleared."""

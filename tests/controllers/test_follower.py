@@ -92,9 +92,7 @@ def test_the_first_command_after_a_reset_equals_the_measured_joints(name: str, o
     joints = follower(name)
     joints.tick(still(START[name]), FREE, False)
     joints.reset(q_rad)
-    # Spare joints set out for their posture, no faster than their acceleration allows.
-    step = arm_limits(name).ddq_max_rad_s2 * PERIOD_S**2
-    assert (np.abs(joints.tick(still(tool(name, q_rad)), FREE, False) - q_rad) <= step + 1e-12).all()
+    np.testing.assert_allclose(joints.tick(still(tool(name, q_rad)), FREE, False), q_rad, atol=1e-9)
 
 
 def test_at_rest_it_stands_still_to_the_bit() -> None:
@@ -203,3 +201,34 @@ def test_pressed_into_a_wall_it_stays_within_the_force_budget_and_the_force_of_i
     assert forces.max() <= GAINS.force_limit_n + impact
     assert at_rest.max() <= GAINS.force_limit_n and np.ptp(at_rest) < 1.0
     np.testing.assert_allclose(at_rest.mean(), GAINS.stiffness_n_m * GAINS.clip_m, rtol=0.02)
+
+
+def elbow_aside() -> np.ndarray:
+    """A Panda away from its posture, as somebody may have left it."""
+    return home_q("panda") + np.array([0.3, -0.1, -0.3, 0.2, 0.1, 0.0, 0.2])
+
+
+@pytest.mark.parametrize("fault", [False, True])
+def test_an_arm_with_spare_joints_stays_where_it_stands_until_the_reference_moves(fault: bool) -> None:
+    joints, start = follower("panda"), elbow_aside()
+    joints.reset(start)
+    for _ in range(1000):
+        q_rad = joints.tick(still(tool("panda", start)), FREE, fault)
+    np.testing.assert_allclose(q_rad, start, atol=1e-9)
+
+
+def test_spare_joints_return_to_the_posture_while_the_tool_moves_and_the_tool_keeps_to_its_way() -> None:
+    joints, start = follower("panda"), elbow_aside()
+    joints.reset(start)
+    before = tool("panda", start)
+    speed_m_s = np.array([0.0, 0.0, 0.05])
+    steps = np.concatenate((np.linspace(0, 1, 100), np.ones(800), np.linspace(1, 0, 100), np.zeros(200)))
+    way_m = np.zeros(3)
+    for step in steps:
+        way_m = way_m + step * speed_m_s * PERIOD_S
+        place = Pose(before.position_m + way_m, before.quat_wxyz)
+        q_rad = joints.tick(Reference(place, step * speed_m_s, np.zeros(3)), FREE, False)
+    after = tool("panda", q_rad)
+    np.testing.assert_allclose(after.position_m, before.position_m + way_m, atol=5e-4)
+    assert rotation_between_rad(after.quat_wxyz, before.quat_wxyz) < 2e-3
+    assert abs(q_rad[2] - home_q("panda")[2]) < 0.9 * abs(start[2] - home_q("panda")[2])

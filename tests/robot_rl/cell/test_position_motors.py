@@ -1,80 +1,24 @@
 """The arm's process before drives that take joint positions."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from controllers.follower import JointFollower
 from controllers.kinematics import ArmModel
 from controllers.models import arm_limits, arm_spec, home_q
 from robot_rl.cell import cell_pb2 as pb
-from robot_rl.cell import codec
+from robot_rl.cell.following import Following
 from robot_rl.cell.motors import Reading
-from robot_rl.cell.process import build, load
+from robot_rl.cell.process import End, build, load, run
+from robot_rl.cell.sockets import Door
 from robot_rl.clock import ManualClock
 from robot_rl.errors import ConfigError, HardwareError
-from robot_rl.operator import CHECKS, Finding, State
-from tests.robot_rl.cell.desk import PERIOD_S, Desk, Line
-
-
-class FakeDrives:
-    """Six joints that jump where they are told to."""
-
-    kind, simulated, lost = "position", False, ""
-
-    def __init__(self, q_rad: np.ndarray) -> None:
-        self.q, self.wrench, self.told, self.against = q_rad.copy(), np.zeros(6), [], ()
-        self.blind = self.deaf = self.closed = False
-        self.cleared = 0
-
-    def read(self) -> Reading:
-        if self.blind:
-            raise HardwareError("the drives say nothing")
-        return Reading(self.q.copy(), np.zeros(6), self.wrench.copy())
-
-    def apply(self, values: np.ndarray) -> None:
-        if self.deaf:
-            raise HardwareError("protective stop")
-        self.q = values.copy()
-        self.told.append(values.copy())
-
-    def objections(self, now_s: float) -> tuple[Finding, ...]:
-        return self.against
-
-    def clear(self) -> None:
-        self.cleared += 1
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class PositionDesk(Desk):
-    """A desk whose arm is a UR5e with such drives, away from its home."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.drives = FakeDrives(home_q("ur5e") + 0.05)
-        monkeypatch.setattr("robot_rl.cell.process.open_motors", lambda *_: self.drives)
-        self.path, self.clock = folder / "arm", ManualClock(100.0)
-        self.server = build(load([f"socket={self.path}", "robot.model=ur5e"]), self.clock)
-        self.lines: list[Line] = []
-        self.actor = self.line()
-
-    def arm(self, line: Line) -> pb.Answer:
-        view = self.ask(line, view=pb.Nothing()).answer.view
-        fence = view.fence if view.holder else self.ask(line, take=pb.Lease(client="ann")).answer.view.fence
-        view = self.ask(line, view=pb.Nothing()).answer.view
-        findings = codec.encode_findings([Finding(c.name, True, self.clock.now_s(), "eve") for c in CHECKS])
-        start = pb.Start(fence=fence, seen=view.revision, person="eve", findings=findings)
-        return self.ask(line, arm=start).answer
-
-    def go(self, line: Line) -> int:
-        answer = self.arm(line)
-        assert not answer.refused, answer.refused
-        start = pb.Start(fence=answer.view.fence, seen=answer.view.revision)
-        assert not self.ask(line, policy=start).answer.refused
-        return int(answer.view.fence)
+from robot_rl.operator import Finding, State
+from tests.robot_rl.cell.desk import PERIOD_S, Desk
+from tests.robot_rl.cell.position_desk import FakeDrives, PositionDesk
 
 
 @pytest.fixture
@@ -159,27 +103,6 @@ def test_an_arm_that_is_pushed_too_far_stops_and_says_by_what(desk: PositionDesk
     assert "gave way" in desk.server.guard.authority.view().why
 
 
-def test_after_a_stop_that_a_person_clears_it_begins_where_the_arm_is(desk: PositionDesk) -> None:
-    desk.go(desk.actor)
-    desk.tick(10)
-    desk.drives.deaf = True
-    desk.tick(10)
-    assert desk.state is State.STOPPED and "protective stop" in desk.server.guard.authority.view().why
-    desk.drives.q = desk.drives.q + 0.04  # moved by hand
-    desk.drives.deaf = False
-    desk.tick(1)
-    view = desk.ask(desk.actor, view=pb.Nothing()).answer.view
-    moved = desk.drives.q.copy()
-    desk.drives.deaf = True
-    desk.drives.q = moved
-    desk.ask(desk.actor, clear=pb.Start(fence=view.fence, seen=view.revision, person="eve"))
-    assert desk.drives.cleared == 1
-    desk.tick(5)
-    desk.drives.deaf = False
-    desk.tick(1)
-    np.testing.assert_allclose(desk.drives.told[-1], moved, atol=1e-6)
-
-
 def test_what_the_drives_object_to_outweighs_what_a_person_ticked(desk: PositionDesk) -> None:
     desk.drives.against = (Finding("payload", False, desk.clock.now_s(), "ur", "the robot's payload is 0 kg"),)
     answer = desk.arm(desk.actor)
@@ -198,12 +121,12 @@ def test_a_socket_that_cannot_be_had_lets_the_drives_go(tmp_path: Path, monkeypa
 
 def test_torque_motors_need_no_follower(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    assert desk.server._follower is None
+    assert desk.server._following is None
     desk.close()
 
 
 def test_position_motors_have_one(desk: PositionDesk) -> None:
-    assert isinstance(desk.server._follower, JointFollower)
+    assert isinstance(desk.server._following, Following)
 
 
 @pytest.mark.parametrize(
@@ -228,3 +151,62 @@ def test_settings_that_cannot_be_used_are_answered_with_one_line(
     with pytest.raises(ConfigError, match=named) as caught:
         build(load([f"socket={tmp_path / 'arm'}", *model, *settings]), ManualClock(1.0))
     assert "\n" not in str(caught.value)
+
+
+class Drives(FakeDrives):
+    """Like those behind a library or a graph: out of reach once they are closed."""
+
+    @property
+    def lost(self) -> str:
+        return "out of reach" if self.closed or self.gone else ""
+
+    def __init__(self, q_rad: np.ndarray, gone: bool = False, broken: bool = False) -> None:
+        super().__init__(q_rad)
+        self.gone, self.broken = gone, broken
+
+    def read(self) -> Reading:
+        if self.broken and self.told:
+            raise ZeroDivisionError("a fault of this program")
+        return super().read()
+
+
+@pytest.fixture
+def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[FakeDrives], None]]:
+    """Runs a process that has been told to end before it began; puts back what it does to this one."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run_with(drives: FakeDrives) -> None:
+        monkeypatch.setattr("robot_rl.cell.process.open_motors", lambda *_: drives)
+        monkeypatch.setattr(End, "asked", lambda end: end.because("told to") or True)
+        run(load([f"socket={tmp_path / 'arm'}", "robot.model=ur5e"]))
+
+    yield run_with
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_drives_that_are_out_of_reach_once_they_are_let_go_are_no_error(process: Callable[[FakeDrives], None]) -> None:
+    drives = Drives(home_q("ur5e"))
+    process(drives)
+    assert drives.closed
+
+
+def test_drives_that_were_out_of_reach_before_are_one(process: Callable[[FakeDrives], None]) -> None:
+    with pytest.raises(HardwareError, match="out of reach"):
+        process(Drives(home_q("ur5e"), gone=True))
+
+
+def test_a_fault_of_the_program_ends_it_loudly_and_lets_the_drives_go_whatever_the_socket_does(
+    process: Callable[[FakeDrives], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drives, close = Drives(home_q("ur5e"), broken=True), Door.close
+
+    def stuck(door: Door) -> None:
+        close(door)
+        raise OSError("the socket's folder is gone")
+
+    monkeypatch.setattr(Door, "close", stuck)
+    with pytest.raises(OSError, match="folder is gone") as caught:
+        process(drives)
+    assert drives.told and drives.closed
+    assert isinstance(caught.value.__context__, ZeroDivisionError)

@@ -300,9 +300,40 @@ def test_only_this_user_may_connect(cell: Cell) -> None:
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "arm"
     path.write_text("a letter")
-    with pytest.raises(HardwareError, match="exit code 2"):
+    with pytest.raises(ConfigError, match="exit code 2"):
         spawn([f"socket={path}"])
     assert path.read_text() == "a letter"
+
+
+def test_a_robot_that_is_not_there_is_told_from_settings_that_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "python"
+    stand_in.write_text("#!/bin/sh\nexec >&-\nexit 1\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(stand_in))
+    with pytest.raises(HardwareError, match=r"ended by itself .*exit code 1"):
+        spawn([f"socket={tmp_path / 'arm'}"])
+
+
+def test_a_process_that_says_nothing_is_ended_and_told_from_one_that_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "python"
+    stand_in.write_text("#!/bin/sh\nexec sleep 60\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(stand_in))
+    with pytest.raises(HardwareError, match=r"did not listen within 0\.2 s"):
+        spawn([f"socket={tmp_path / 'arm'}"], timeout_s=0.2)
+
+
+def test_a_misspelt_setting_is_named_without_all_the_others() -> None:
+    right = [f"robot.model={'x' * 500}", "socket=s"]
+    for wrong in ("robot.contrl_hz=250", "task.force_stop_nn=1", "low_m=[0.1", "spede=1"):
+        with pytest.raises(ConfigError) as caught:
+            load([*right, wrong])
+        assert wrong.partition("=")[0].rpartition(".")[2] in str(caught.value)
+        assert "xxx" not in str(caught.value) and len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 import ast
 import inspect
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from controllers.kinematics import ArmModel
 from controllers.models import arm_limits, arm_spec, home_q
@@ -125,6 +127,24 @@ def test_a_robot_that_does_not_recover_stays_stopped(desk: Desk) -> None:
         desk.motors.apply(home_q("panda"))
 
 
+def test_while_it_recovers_nobody_is_told_joints_from_before(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, recover = threading.Event(), desk.robot.recover_from_errors
+    monkeypatch.setattr(desk.robot, "recover_from_errors", lambda: go.wait(5.0) and recover())
+    desk.robot.mode, desk.robot.errors.joint_reflex = RobotMode.Reflex, True
+    desk.motors.read()
+    desk.motors.clear()
+    desk.robot.q = desk.robot.q + 0.09  # a person guides it meanwhile
+    for _ in range(10):
+        with pytest.raises(HardwareError, match="recovers"):
+            desk.motors.read()
+        with pytest.raises(HardwareError, match="Reflex"):
+            desk.motors.apply(home_q("panda"))
+    go.set()
+    desk.motors._recovery.join(5.0)
+    np.testing.assert_array_equal(desk.motors.read().q_rad, desk.robot.q)
+    assert not desk.robot.motions
+
+
 def test_clearing_a_robot_without_errors_asks_it_for_nothing(desk: Desk) -> None:
     desk.motors.clear()
     assert desk.robot.recoveries == 0
@@ -163,6 +183,13 @@ def test_a_payload_or_tool_that_is_not_set_is_an_objection(desk: Desk) -> None:
     desk.robot.mass_kg = 0.0
     (finding,) = desk.motors.objections(1.0)
     assert (finding.check, finding.passed, finding.by) == ("payload", False, "franka") and "0 kg" in finding.detail
+
+
+def test_the_parameter_file_asks_for_the_rate_of_the_page() -> None:
+    root = Path(__file__).parents[3]
+    (told,) = yaml.safe_load((root / "launch/config/franka.yaml").read_text()).values()
+    rate_hz = told["ros__parameters"]["robot"]["control_hz"]
+    assert f"robot.control_hz={rate_hz:g} " in (root / "docs/hardware-franka.md").read_text()
 
 
 def test_closing_stops_the_robot(desk: Desk) -> None:
