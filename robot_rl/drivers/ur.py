@@ -50,6 +50,7 @@ SAFETY = {
 }
 """Numbers of RTDE's `robot_mode` and `safety_mode`, without those in which the arm may move (RTDE guide)."""
 AFTER = "put it right at the robot, then start the arm's process again: no program clears it"
+UNTAKEN = f"the UR takes no `servoj`; {AFTER}"
 
 
 class UrMotors:
@@ -95,7 +96,8 @@ class UrMotors:
             raise HardwareError(self.lost)
         if not age_s <= STALE_S:
             raise HardwareError(f"no state from the UR for {STALE_S} s: see to its network and power")
-        self._fault = self._fault or self._stopped()
+        if not self._fault or self._fault == UNTAKEN:  # which comes before the robot says why
+            self._fault = self._stopped() or self._fault
         q_rad, dq_rad_s = np.array(self._receive.getActualQ()), np.array(self._receive.getActualQd())
         return Reading(q_rad, dq_rad_s, self._wrench(q_rad, dq_rad_s))
 
@@ -104,7 +106,7 @@ class UrMotors:
         if not (self._fault or self.lost):
             try:
                 taken = self._control.servoJ(values.tolist(), 0.0, 0.0, self._period_s, LOOKAHEAD_S, GAIN)
-                self._fault = "" if taken else f"the UR takes no `servoj`; {AFTER}"
+                self._fault = "" if taken else UNTAKEN
             except RuntimeError as error:
                 self.lost = (
                     f"the UR is gone ({error}): see to its network and power, then start the arm's process again"

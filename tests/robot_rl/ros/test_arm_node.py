@@ -196,7 +196,7 @@ def test_a_cell_that_dies_is_an_error_and_is_not_started_anew(domain: int) -> No
         ("robot.model:=pandda", ConfigError, "robot.model=pandda"),
         ("robot.control_hz:=50.0", ConfigError, "robot.control_hz=50"),
         ("task.name:=recah", ConfigError, "did you mean reach"),
-        ("cell:=['speed=1']", HardwareError, "exit code 2"),
+        ("cell:=['speed=1']", ConfigError, "cannot use its settings"),
     ],
 )
 def test_settings_that_cannot_be_used_leave_it_unconfigured(domain: int, given: str, kind: type, said: str) -> None:
