@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+NAMES = ["learner", "learning", "replay", "damage", "resume", "crash", "loop", "link", "gate", "lease", "silence"]
+ROS = pytest.mark.skipif(find_spec("rclpy") is None, reason="rclpy is not installed: pip install robot_rl[ros]")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(
-    "name", ["learner", "learning", "replay", "damage", "resume", "crash", "loop", "link", "gate", "lease", "silence"]
-)
+@pytest.mark.parametrize("name", [*NAMES, pytest.param("ros", marks=ROS)])
 def test_the_quick_benchmark_passes(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--json", str(tmp_path / "figures.json")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=380)
