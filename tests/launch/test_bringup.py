@@ -80,6 +80,8 @@ def test_parameters_are_those_of_the_configuration_and_have_its_values(file: str
     config = dict(leaves(load_config(ARMS[file])))
     found = parameters(file)
     assert found.pop("robot.driver", "sim") in ("sim", "franka", "ur", "ros2_control")
+    if file == "franka.yaml":  # as its page says
+        assert found.pop("robot.control_hz") == 250.0
     for name, value in found.items():
         assert (type(value), value) == (type(config[name]), config[name]), name
 
