@@ -27,13 +27,18 @@ TASKS = ("peg_insertion", "pick_cube")
 MINUTES, TRANSITIONS, SUCCESS = 10.0, 30_000, 0.95
 HARD = (
     "task=peg_insertion",
-    "task.params.wall_m=0.025",
+    "task.params.wall_m=0.05",
     "task.params.tracker_error_m=0.001",
-    "human.demos=3",
-    "learner.env_steps=6000",
+    "human.demos=2",
+    "human.max_takeover_s=3",
+    "learner.env_steps=5000",
+    "learner.target_subset=4",
     "eval_episodes=50",
 )
-"""A wall to lift the peg over, a tracker whose error is larger than the play in the hole, and three demos."""
+"""A wall to lift the peg over, a tracker whose error is larger than the play in the hole, and two demos.
+
+All four critics bound the bootstrap, as for the cube. Settings were chosen on seeds 3 to 6.
+"""
 ARMS = {
     "nothing": (*HARD, "human.demos=0", "human.corrections=false", "learner.bc_steps=0", "learner.random_steps=500"),
     "demos only": (*HARD, "human.corrections=false"),

@@ -131,7 +131,10 @@ class PegInsertion(Task):
         return bool(off[2] <= -0.8 * self._params.depth_m and np.abs(off[:2]).max() < 0.002)
 
     def waypoint(self, reading: Reading) -> Waypoint:
-        """Over the wall and the hole, then down; up again first when the tip is low beside either."""
+        """Over the wall and the hole, then down; up again first when the tip is low beside either.
+
+        What remains is the way's length, so that lifting the peg over the wall counts as progress.
+        """
         p = self._params
         off = self._tip_m(reading) - self._hole_m()
         aside = float(np.linalg.norm(off[:2]))
@@ -141,7 +144,8 @@ class PegInsertion(Task):
         goal = self._hole_m() + [0.0, 0.0, -p.depth_m if aligned else hover]
         if not aligned and off[2] < hover - 0.004:
             goal[:2] = self._tip_m(reading)[:2]
-        remaining_m = float(np.linalg.norm(off + [0.0, 0.0, p.depth_m]))
+        lift_m = 0.0 if across else max(0.0, hover - off[2])
+        remaining_m = lift_m + float(np.linalg.norm(off + [0.0, 0.0, lift_m + p.depth_m]))
         return Waypoint(Pose.of(goal + [0.0, 0.0, self.TIP_M], TOOL_DOWN), remaining_m)
 
     def _tip_m(self, reading: Reading) -> Array:

@@ -92,6 +92,17 @@ def test_the_human_leaves_a_policy_alone_that_makes_progress() -> None:
         env.step(expert.act(env.reading))
 
 
+def test_the_human_leaves_a_policy_alone_that_lifts_the_peg_over_the_wall() -> None:
+    env = make_env(load_config(["task=peg_insertion", "task.params.wall_m=0.05"]))
+    env.reset(seed=0)
+    human = ScriptedHuman(env.scene.task, HumanConfig(), 0.1, np.random.default_rng(0))
+    expert, start_m = Expert(env.scene.task, np.random.default_rng(0)), env.reading.arm.tcp.position_m
+    for _ in range(25):
+        assert human.choose(env.reading) is None
+        env.step(expert.act(env.reading))
+    assert (env.reading.arm.tcp.position_m - start_m)[2] > 0.05
+
+
 def test_the_human_takes_over_a_stuck_policy_after_patience_and_reaction_and_lets_go() -> None:
     env, human, config = human_for("peg_insertion")
     held = []
