@@ -131,10 +131,10 @@ def finish(pool: ThreadPoolExecutor, runs: list[Run]) -> list[dict[str, Any]]:
 
 
 def ablation(pool: ThreadPoolExecutor, seeds: list[int]) -> dict[str, list[dict[str, Any]]]:
-    """Every arm on the hard task, all with the same seeds."""
+    """Every arm on the hard task, seed after seed."""
     runs = {name: [Run(f"{name} {seed}", (*arm, f"seed={seed}")) for seed in seeds] for name, arm in ARMS.items()}
-    flat = finish(pool, [run for arm in runs.values() for run in arm])
-    tables = {name: flat[i * len(seeds) : (i + 1) * len(seeds)] for i, name in enumerate(runs)}
+    flat = finish(pool, [run for one_seed in zip(*runs.values(), strict=True) for run in one_seed])
+    tables = {name: flat[i :: len(runs)] for i, name in enumerate(runs)}
     clones = [Run(f"cloning {run.name}", run.settings, run) for run in runs["demos + corrections"]]
     return tables | {CLONED: finish(pool, clones)}
 
