@@ -27,7 +27,7 @@ USAGE = """robot-rl VERB [KEY=VALUE ...]
   actor          the robot's side of training; frames go to the learner at link.address
   learner        the other side: learns from what actors send
   evaluate       score a policy: policy=FOLDER
-  replay         repeat a recorded episode: demos=FOLDER episode=0
+  replay         repeat a recorded episode: demos=FOLDER episode=0; with robot=ros on a robot that runs
   up             start a robot on ROS 2 and all that goes with it: up sim, up robot robot:=franka ...: docs/ros.md
   check          what this machine can do
   faults         faults made on purpose, and what comes of each: faults --list, faults --out DIR [--only 22,24]
