@@ -17,9 +17,9 @@ LOOK_S = 0.1
 DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
 """Before the first restart of a part, doubled with each; one that has lived for the longest starts anew."""
 HELD = (signal.SIGINT, signal.SIGTERM)
-"""Signals that wait for a node which is starting up: the interpreter would answer them with a traceback"""
-IN_ORDER = (0, 128 + signal.SIGINT, -signal.SIGINT)
-"""Exit codes of a part that was told to end; the last is that of one that was still starting up"""
+"""Signals that wait for a part which is starting up: the interpreter would answer them with a traceback"""
+IN_ORDER = (0, 128 + signal.SIGINT)
+"""Exit codes of a part that was told to end, the second of a verb that had not done its work"""
 LAST_LINES = 12
 LONGEST_LINE = 65536
 """Bytes after which a line without an end is told as one."""
@@ -45,8 +45,8 @@ class Child:
 
     def start(self, environment: Mapping[str, str], now_s: float) -> "subprocess.Popen[bytes]":
         pipe = subprocess.PIPE
-        held = HELD if self.part.arguments is None else ()  # until the node can listen: `robot_rl/ros/__init__.py`
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+        # Until it can listen: `robot_rl/ros/__init__.py` for a node, `robot_rl/cli.py` for a verb.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
         try:
             self.process = subprocess.Popen(
                 self._command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=environment,

@@ -42,6 +42,7 @@ def part(name: str, manner: str, folder: Path) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN if manner == "deaf" else ask)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
     if manner == "parent":
         left = subprocess.Popen(["sleep", "1000"])
         note(folder, f"sleep pid {left.pid}")
