@@ -84,6 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (RobotRLError, OSError) as error:
         return _failed(str(error), 1)
     except KeyboardInterrupt:
+        # What comes from here on waits: CPython 3.11 sends itself another one where the first came within an `exec`.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         return _failed("interrupted; what was recorded so far is kept", 130)
 
 

@@ -18,8 +18,8 @@ DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
 """Before the first restart of a part, doubled with each; one that has lived for the longest starts anew."""
 HELD = (signal.SIGINT, signal.SIGTERM)
 """Signals that wait for a part which is starting up: the interpreter would answer them with a traceback"""
-IN_ORDER = (0, 128 + signal.SIGINT)
-"""Exit codes of a part that was told to end, the second of a verb that had not done its work"""
+IN_ORDER = (0, 128 + signal.SIGINT, -signal.SIGINT)
+"""Exit codes of a part that was told to end, the last two of a verb that had not done its work"""
 LAST_LINES = 12
 LONGEST_LINE = 65536
 """Bytes after which a line without an end is told as one."""

@@ -1,5 +1,6 @@
 """Ctrl-C while the command line still starts up."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,14 @@ from robot_rl.cli import main
 sys.exit(main())
 """
 """What the console script does, once the interpreter itself has started: no code of ours runs before."""
+WITHIN_EXEC = """
+import os, signal, sys
+from robot_rl import cli
+stop = "os.kill(os.getpid(), signal.SIGINT)\\nfor _ in range(9): pass"
+cli._prepared = lambda arguments: (lambda _: exec(stop), None)
+sys.exit(cli.main(["check"]))
+"""
+"""Libraries that make classes do such things while they are imported."""
 DELAYS_S = np.linspace(0.02, 0.5, 20)
 
 
@@ -36,6 +45,13 @@ def test_ctrl_c_at_any_moment_of_the_start_is_answered_with_one_line_and_exit_co
     for k, delay_s in enumerate(DELAYS_S):
         code, said = interrupted(delay_s, (signal.SIGINT, signal.SIGTERM)[k % 2])
         assert code == 130 and said.count("\n") == 1 and said.startswith("robot-rl: interrupted"), (delay_s, said)
+
+
+def test_an_interrupt_within_an_exec_is_exit_code_130_too(tmp_path: Path) -> None:
+    (tmp_path / "verb.py").write_text(WITHIN_EXEC)
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run([sys.executable, "-m", "verb"], env=environment, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr.count("\n")) == (130, 1), done.stderr
 
 
 def test_the_command_line_imports_little_before_it_listens() -> None:
