@@ -30,6 +30,8 @@ ROBOTS = ("franka", "ur", "ros2_control", "sim")
 GRIPPERS = ("usual", "none", "franka", "robotiq")
 USUAL = {"franka": "franka", "ur": "robotiq"}
 """The gripper that goes with an arm"""
+MODELS = {"franka": "panda", "ur": "ur5e"}
+"""The model of ours that is this maker's; other models are files"""
 CAMERAS = ("realsense", "opencv")
 
 
@@ -230,6 +232,9 @@ def _replay(values: Given) -> tuple[Part, ...]:
         if recorded and values[name] not in ("", recorded):
             raise ConfigError(f"{name}:={values[name]}, but {folder} was recorded with {recorded}; leave it out")
         values = {**values, name: values[name] or recorded}
+    robot, model = values["robot"], values["model"]
+    if model in MODELS.values() and MODELS.get(robot, model) != model:
+        raise ConfigError(f"robot:={robot}, but {folder} is of a {model}; give the arm it was recorded with")
     if not values["task"]:
         raise ConfigError(f"replay needs task:=, whose scene it was: {folder} cannot be asked here, or does not say")
     said = _said(values, task="task", model="robot.model", namespace="robot.namespace")

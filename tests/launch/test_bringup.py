@@ -254,7 +254,8 @@ def test_without_what_reads_records_a_replay_needs_its_task(monkeypatch: pytest.
         ({"episode": "one"}, "episode:=one"),
         ({"demos": "/not/there"}, "/not/there"),
         ({"demos": str(ROOT / "launch")}, "launch"),
-        ({"robot": "ur", "address": ""}, "needs address:="),
+        ({"robot": "ur"}, "robot:=ur, but"),
+        ({"address": ""}, "needs address:="),
     ],
 )
 def test_a_replay_that_cannot_be_is_refused_in_one_line(given: dict[str, str], text: str) -> None:
