@@ -30,6 +30,8 @@ ROBOTS = ("franka", "ur", "ros2_control", "sim")
 GRIPPERS = ("usual", "none", "franka", "robotiq")
 USUAL = {"franka": "franka", "ur": "robotiq"}
 """The gripper that goes with an arm"""
+MODELS = {"franka": "panda", "ur": "ur5e"}
+"""The model of ours that is this maker's; other models are files"""
 CAMERAS = ("realsense", "opencv")
 
 
@@ -97,6 +99,16 @@ NODES = (
     Argument("parameters", "parameter file of your own, ROS YAML; wins over the ones shipped"),
     Argument("log_level", "of the nodes", "info", ("debug", "info", "warn", "error")),
 )
+ROBOT = (
+    Argument("robot", "the arm; sim rehearses with all devices simulated", None, ROBOTS),
+    Argument("model", "arm: panda, ur5e, or the path of an MJCF file with a site `flange`"),
+    Argument("address", "of the robot's controller in the network, for franka and ur"),
+    Argument("controller", "for ros2_control: the running controller that takes joint positions", CONTROLLER),
+    Argument("gripper", "usual: franka with a franka, robotiq with a ur", "usual", GRIPPERS),
+    Argument("cameras", "NAME=realsense:SERIAL or NAME=opencv:DEVICE, separated by commas"),
+    Argument("task", "what is to be learnt, for its forces: reach, peg_insertion, pick_cube"),
+    *NODES,
+)
 ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
     {
         "sim": (
@@ -106,22 +118,19 @@ ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
             Argument("seed", "of the first scene"),
             *NODES,
         ),
-        "robot": (
-            Argument("robot", "the arm; sim rehearses with all devices simulated", None, ROBOTS),
-            Argument("model", "arm: panda, ur5e, or the path of an MJCF file with a site `flange`"),
-            Argument("address", "of the robot's controller in the network, for franka and ur"),
-            Argument("controller", "for ros2_control: the running controller that takes joint positions", CONTROLLER),
-            Argument("gripper", "usual: franka with a franka, robotiq with a ur", "usual", GRIPPERS),
-            Argument("cameras", "NAME=realsense:SERIAL or NAME=opencv:DEVICE, separated by commas"),
-            Argument("task", "what is to be learnt, for its forces: reach, peg_insertion, pick_cube"),
-            *NODES,
-        ),
+        "robot": ROBOT,
         "learner": (
             Argument("task", "what is to be learnt: reach, peg_insertion, pick_cube"),
             Argument("robot", "the actors' arm: panda, ur5e"),
             Argument("address", "where to listen, HOST:PORT; anything but loopback needs a token and TLS"),
             Argument("out", "folder of the run; an existing one is gone on with by settings:=resume=true"),
             Argument("settings", "any others of `robot-rl learner`, KEY=VALUE, separated by blanks"),
+        ),
+        "replay": (
+            Argument("demos", "folder of the record, whose task and arm are the defaults here", None),
+            Argument("episode", "which one of the record", "0"),
+            replace(ROBOT[0], default="sim"),
+            *ROBOT[1:],
         ),
     }
 )
@@ -130,7 +139,12 @@ ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
 
 def parts(kind: str, given: Given) -> tuple[Part, ...]:
     """What runs for `kind`, the arm first. Raises ConfigError, one line, for a request that cannot be."""
-    builders: Mapping[str, Callable[[Given], tuple[Part, ...]]] = {"sim": _sim, "robot": _robot, "learner": _learner}
+    builders: Mapping[str, Callable[[Given], tuple[Part, ...]]] = {
+        "sim": _sim,
+        "robot": _robot,
+        "learner": _learner,
+        "replay": _replay,
+    }
     if kind not in builders:
         raise ConfigError(f"nothing to start is called {kind!r}{nearest(kind, builders)}")
     values = _settled(kind, given)
@@ -166,7 +180,8 @@ def _settled(kind: str, given: Given) -> Given:
     values = {argument.name: argument.default for argument in arguments.values() if argument.default is not None}
     values |= given
     for name in arguments.keys() - values.keys():
-        raise ConfigError(f"{kind} needs {name}:={'|'.join(arguments[name].allowed)}")
+        choice = "|".join(arguments[name].allowed) or f"..., {arguments[name].help}"
+        raise ConfigError(f"{kind} needs {name}:={choice}")
     return values
 
 
@@ -205,6 +220,39 @@ def _learner(values: Given) -> tuple[Part, ...]:
     said = _said(values, task="task", robot="robot", address="link.address", out="out")
     words = ("learner", *(f"{key}={value}" for key, value in said.items()), *values["settings"].split())
     return (Part("learner", "robot-rl", "robot_rl.cli", arguments=words, essential=True),)
+
+
+def _replay(values: Given) -> tuple[Part, ...]:
+    folder, episode = Path(values["demos"]).absolute(), values["episode"]
+    if not (episode.isascii() and episode.isdecimal()):
+        raise ConfigError(f"episode:={episode} is no whole number from 0 on")
+    if not folder.is_dir():
+        raise ConfigError(f"demos:={values['demos']}: there is no such folder")
+    for name, recorded in zip(("task", "model"), _recorded(folder), strict=True):
+        if recorded and values[name] not in ("", recorded):
+            raise ConfigError(f"{name}:={values[name]}, but {folder} was recorded with {recorded}; leave it out")
+        values = {**values, name: values[name] or recorded}
+    robot, model = values["robot"], values["model"]
+    if model in MODELS.values() and MODELS.get(robot, model) != model:
+        raise ConfigError(f"robot:={robot}, but {folder} is of a {model}; give the arm it was recorded with")
+    if not values["task"]:
+        raise ConfigError(f"replay needs task:=, whose scene it was: {folder} cannot be asked here, or does not say")
+    said = _said(values, task="task", model="robot.model", namespace="robot.namespace")
+    quoted = str(folder).replace("'", "\\'")
+    words = ("replay", "robot=ros", *(f"{key}={value}" for key, value in said.items()), f"demos='{quoted}'")
+    words = (*words, f"episode={episode}")
+    return (*_robot(values), Part("replay", "robot-rl", "robot_rl.cli", arguments=words, essential=True, moves=True))
+
+
+def _recorded(folder: Path) -> tuple[str, str]:
+    """Task and arm of a record; empty where it does not say, and under a Python that reads no records, such as that
+    of `ros2 launch`."""
+    try:
+        from robot_rl.data.demos import DemoStore
+    except ModuleNotFoundError:
+        return "", ""
+    facts = DemoStore(folder).facts
+    return facts.task, facts.robot
 
 
 def _beside(values: Given) -> tuple[Part, ...]:

@@ -1,22 +1,16 @@
 """`robot-rl VERB [KEY=VALUE ...]`: the command line, where everything is put together."""
 
-import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
+from types import FrameType
+from typing import Any
 
-from rich.console import Console
-
-from robot_rl.compose import load_config, read_config
-from robot_rl.config import Config
 from robot_rl.errors import ConfigError, RobotRLError
-from robot_rl.processes import tie_to_parent
-from robot_rl.suggest import nearest
 
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+# Nothing else is imported here: until `main` listens to signals, the interpreter answers them with a traceback.
 
 USAGE = """robot-rl VERB [KEY=VALUE ...]
 
@@ -27,7 +21,7 @@ USAGE = """robot-rl VERB [KEY=VALUE ...]
   actor          the robot's side of training; frames go to the learner at link.address
   learner        the other side: learns from what actors send
   evaluate       score a policy: policy=FOLDER
-  replay         repeat a recorded episode: demos=FOLDER episode=0
+  replay         repeat a recorded episode: demos=FOLDER episode=0; with robot=ros on a robot that runs
   up             start a robot on ROS 2 and all that goes with it: up sim, up robot robot:=franka ...: docs/ros.md
   check          what this machine can do
   faults         faults made on purpose, and what comes of each: faults --list, faults --out DIR [--only 22,24]
@@ -66,40 +60,75 @@ WITHOUT_CONFIG = ("faults", "faults --list", "up")
 """Verbs that are about no run: they read their arguments themselves."""
 
 
+STOPS = (signal.SIGINT, signal.SIGTERM)
+Handler = Callable[[int, FrameType | None], object]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 1 failed, 2 the request was wrong, 130 interrupted."""
+    _listen(_leave)
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     # Before NumPy is imported: threads that fight over cores make small products hundreds of times slower.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("robot_rl").setLevel(logging.INFO)
-    for stop in (signal.SIGINT, signal.SIGTERM):  # also where a script's `&` has made SIGINT ignored
-        signal.signal(stop, signal.default_int_handler)
     if not arguments or {"-h", "--help", "help"} & set(arguments):
-        OUT.print(USAGE, markup=False)
+        sys.stdout.write(USAGE)
         return 0
     try:
-        verb, rest = _verb(arguments)
-        request = rest if verb in WITHOUT_CONFIG else _config(rest)
-        tie_to_parent()
-        module, _, function = VERBS[verb].partition(".")
-        # Imported now: torch and MuJoCo load only for a request that is right.
-        outcome = getattr(import_module(f"robot_rl.jobs.{module}"), function)(request)
-        OUT.print(outcome.text, markup=False)
+        job, request = _prepared(arguments)
+        _listen(signal.default_int_handler)
+        outcome = job(request)
+        sys.stdout.write(f"{outcome.text}\n")
         return 0 if outcome.complete else 130
     except ConfigError as error:
-        ERR.print(f"robot-rl: {error}", markup=False)
-        return 2
+        return _failed(str(error), 2)
     except (RobotRLError, OSError) as error:
-        ERR.print(f"robot-rl: {error}", markup=False)
-        return 1
+        return _failed(str(error), 1)
     except KeyboardInterrupt:
-        ERR.print("robot-rl: interrupted; what was recorded so far is kept")
-        return 130
+        # What comes from here on waits: CPython 3.11 sends itself another one where the first came within an `exec`.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        return _failed("interrupted; what was recorded so far is kept", 130)
 
 
-def _config(overrides: list[str]) -> Config:
+def _prepared(arguments: list[str]) -> tuple[Callable[[Any], Any], Any]:
+    """The function that does the verb, and what it is asked to do. Raises ConfigError for a wrong request."""
+    import logging
+
+    from robot_rl.processes import tie_to_parent
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("robot_rl").setLevel(logging.INFO)
+    verb, rest = _verb(arguments)
+    request = rest if verb in WITHOUT_CONFIG else _config(rest)
+    tie_to_parent()
+    module, _, function = VERBS[verb].partition(".")
+    # Imported now: torch and MuJoCo load only for a request that is right.
+    return getattr(import_module(f"robot_rl.jobs.{module}"), function), request
+
+
+def _listen(handler: Handler) -> None:
+    """To both, also where a script's `&` has made SIGINT ignored, or `up` has held them back for the start."""
+    for stop in STOPS:
+        signal.signal(stop, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Here and now: nothing is open yet, and what is half imported would answer an exception with tracebacks."""
+    os.write(2, b"robot-rl: interrupted before it has begun\n")
+    os._exit(130)
+
+
+def _failed(why: str, code: int) -> int:
+    sys.stderr.write(f"robot-rl: {why}\n")
+    return code
+
+
+def _config(overrides: list[str]) -> Any:
     """From `KEY=VALUE ...`, or from a file that a run has saved: `config=FILE`, alone."""
+    from pathlib import Path
+
+    from robot_rl.compose import load_config, read_config
+
     if len(overrides) == 1 and overrides[0].startswith("config="):
         return read_config(Path(overrides[0].removeprefix("config=")))
     return load_config(overrides)
@@ -114,6 +143,8 @@ def _verb(arguments: list[str]) -> tuple[str, list[str]]:
         raise ConfigError(
             f"demos needs one of: {', '.join(v.removeprefix('demos ') for v in VERBS if v.startswith('demos '))}"
         )
+    from robot_rl.suggest import nearest
+
     raise ConfigError(f"no verb {arguments[0]!r}{nearest(arguments[0], VERBS)}")
 
 

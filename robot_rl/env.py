@@ -90,7 +90,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         """`cameras` enter the observation; `viewer` is only what `render` shows; `on_close` is called at the end of
         each `close`."""
         self.scene, self.clock, self.pilot = scene, clock, pilot
-        self.arm, self.gripper = arm, gripper
+        self.arm, self.gripper, self.simulated = arm, gripper, simulated
         self._cameras, self._viewer, self._on_close = tuple(cameras), viewer, on_close
         self._sights = tuple(Sight(camera, clock, still_lifes=simulated) for camera in self._cameras)
         self._source = Source.POLICY

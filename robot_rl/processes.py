@@ -1,5 +1,6 @@
 """Child processes that run a verb and do not outlive the process that started them."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -9,6 +10,8 @@ import threading
 from pathlib import Path
 
 TIED = "ROBOT_RL_TIED"
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2)"""
 
 
 def start(verb: str, config: Path) -> "subprocess.Popen[bytes]":
@@ -29,6 +32,15 @@ def _watch() -> None:
     while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def signal_at_parents_end(number: int) -> None:
+    """Have the kernel send this process `number` when the thread that started it ends; on Linux, elsewhere nothing.
+
+    Beside `tie_to_parent`, for a process that cannot look at its parent: one that stands still, or hangs in a library.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def free_port() -> int:

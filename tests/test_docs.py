@@ -11,6 +11,7 @@ from robot_rl.bringup import ARGUMENTS, parts
 from robot_rl.cli import VERBS, _verb
 from robot_rl.compose import load_config
 from robot_rl.jobs.up import given
+from tests.launch.record import record
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -23,23 +24,36 @@ def commands(tool: str) -> list[list[str]]:
     return [words[1:] for words in lines if words[:1] == [tool]]
 
 
+def with_record(settings: dict[str, str]) -> dict[str, str]:
+    """The same, once there is a record where they look for one."""
+    if folder := settings.get("demos"):
+        record(Path(folder))
+    return settings
+
+
 COMMANDS = commands("robot-rl")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_in_the_docs_is_understood(command: list[str]) -> None:
+def test_every_command_in_the_docs_is_understood(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     verb, settings = _verb(command)
     assert verb in VERBS
     if verb == "up":
-        assert parts(settings[0], given(settings[1:]))
+        assert parts(settings[0], with_record(given(settings[1:])))
     else:
         load_config([word for word in settings if not word.endswith("=NAME")])
 
 
 @pytest.mark.parametrize("command", commands("ros2"), ids=" ".join)
-def test_every_ros2_launch_in_the_docs_is_understood(command: list[str]) -> None:
+def test_every_ros2_launch_in_the_docs_is_understood(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert command[:2] == ["launch", "robot_rl"] and (ROOT / "launch" / command[2]).exists()
-    assert parts(command[2].removesuffix(".launch.py"), given(command[3:]))
+    assert parts(command[2].removesuffix(".launch.py"), with_record(given(command[3:])))
 
 
 @pytest.mark.parametrize("command", commands("colcon"), ids=" ".join)

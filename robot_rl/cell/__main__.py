@@ -1,7 +1,13 @@
 """`python -m robot_rl.cell socket=PATH [KEY=VALUE ...]`: settings in process.py (`CellConfig`)."""
 
 import os
+import signal
 import sys
+
+from robot_rl.processes import TIED, signal_at_parents_end
+
+if os.environ.get(TIED):
+    signal_at_parents_end(signal.SIGKILL)  # until it can look at its parent by itself (`End` in process.py)
 
 from robot_rl.cell.spawn import PINNED
 

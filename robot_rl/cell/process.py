@@ -29,7 +29,7 @@ from robot_rl.config import Config, RobotConfig, SafetyConfig, TaskConfig
 from robot_rl.errors import ConfigError, HardwareError
 from robot_rl.loop_settings import loop_settings
 from robot_rl.operator import MOVING, State
-from robot_rl.processes import TIED
+from robot_rl.processes import TIED, signal_at_parents_end
 from robot_rl.validate import validate
 
 STILL_TICKS, REST_S = 25, 3.0
@@ -207,6 +207,7 @@ class End:
         self._parent = select.poll()
         if os.environ.pop(TIED, ""):
             self._parent.register(0, select.POLLIN)
+            signal_at_parents_end(signal.SIGCONT)  # who stands still then wakes up, and sees it
 
     def asked(self) -> bool:
         """Looks at the parent too; never blocks."""

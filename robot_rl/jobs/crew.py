@@ -17,7 +17,9 @@ LOOK_S = 0.1
 DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
 """Before the first restart of a part, doubled with each; one that has lived for the longest starts anew."""
 HELD = (signal.SIGINT, signal.SIGTERM)
-"""Signals that wait for a node which is starting up: the interpreter would answer them with a traceback"""
+"""Signals that wait for a part which is starting up: the interpreter would answer them with a traceback"""
+IN_ORDER = (0, 128 + signal.SIGINT, -signal.SIGINT)
+"""Exit codes of a part that was told to end, the last two of a verb that had not done its work"""
 LAST_LINES = 12
 LONGEST_LINE = 65536
 """Bytes after which a line without an end is told as one."""
@@ -43,8 +45,8 @@ class Child:
 
     def start(self, environment: Mapping[str, str], now_s: float) -> "subprocess.Popen[bytes]":
         pipe = subprocess.PIPE
-        held = HELD if self.part.arguments is None else ()  # until the node can listen: `robot_rl/ros/__init__.py`
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+        # Until it can listen: `robot_rl/ros/__init__.py` for a node, `robot_rl/cli.py` for a verb.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
         try:
             self.process = subprocess.Popen(
                 self._command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=environment,
@@ -113,11 +115,14 @@ class Crew:
         self._environment = dict(environment) | {TIED: "1", "PYTHONUNBUFFERED": "1"}
         self._say = say
         self._selector = selectors.DefaultSelector()
+        self._wrong: list[str] = []
+        """Parts that have not ended in order, and how they did"""
 
     def run(self, asked: Callable[[], bool]) -> None:
         """Until `asked`, or until an essential part ends, or any for its settings. Nothing runs any more afterwards.
 
-        Raises RobotRLError with the part's last lines when it has failed, ConfigError when its settings were why.
+        Raises RobotRLError with the part's last lines when it has failed, ConfigError when its settings were why, and
+        RobotRLError when what moves the arm or is essential has not ended in order.
         """
         over: tuple[Child, int] | None = None
         try:
@@ -132,11 +137,14 @@ class Crew:
             lines = "".join(f"\n  {line}" for line in child.last_lines)
             said = f"{child.label} ended ({in_words(code)}), so everything has; it last said:{lines or ' nothing'}"
             raise ConfigError(said) if code == UNUSABLE else RobotRLError(said)
+        if self._wrong:
+            raise RobotRLError(f"not ended in order: {', '.join(self._wrong)}; see to the robot before the next start")
 
     def end(self) -> None:
-        """What moves the arm first, while the rest still runs; then the rest."""
+        """What moves the arm first, while the rest still runs; then the rest. The last that was started is told first:
+        who sends commands, then who obeys them."""
         for moves in (True, False):
-            group = [child for child in self._children if child.process and child.part.moves is moves]
+            group = [child for child in reversed(self._children) if child.process and child.part.moves is moves]
             for number in (signal.SIGINT, signal.SIGKILL):
                 for child in group:
                     if number is signal.SIGKILL:
@@ -151,7 +159,10 @@ class Crew:
             self._listen()
             for child in group:
                 if child.ended():
-                    self._say(f"[{child.label}] ended ({in_words(self._bury(child))})")
+                    code = self._bury(child)
+                    self._say(f"[{child.label}] ended ({in_words(code)})")
+                    if code not in IN_ORDER and (child.part.essential or child.part.moves):
+                        self._wrong.append(f"{child.label} ({in_words(code)})")
             group = [child for child in group if child.process]
         return group
 

@@ -8,6 +8,7 @@ from robot_rl.config import Config
 from robot_rl.data.demos import DemoStore
 from robot_rl.errors import ConfigError, RobotRLError
 from robot_rl.jobs.folder import Outcome
+from robot_rl.jobs.repeat import repeat
 from robot_rl.make import make_env
 
 SAME = 1e-3
@@ -15,10 +16,14 @@ SAME = 1e-3
 
 
 def replay(config: Config) -> Outcome:
-    """Repeat a recorded episode's executed actions in simulation and compare the states with the record."""
+    """Repeat a recorded episode's executed actions and compare with the record: the states in lockstep simulation,
+    where the tool was on a robot behind topics."""
     if not config.demos:
         raise ConfigError("replay needs demos=FOLDER, a log that demos record, dry-run or train has written")
-    episode = DemoStore(Path(config.demos)).get(max(0, config.episode))
+    store = DemoStore(Path(config.demos))
+    if config.robot.driver == "ros":
+        return repeat(config, store)
+    episode = store.get(max(0, config.episode))
     env = make_env(changed(config, task=changed(config.task, max_steps=len(episode))))
     try:
         shape = (env.layout.state.size, len(env.layout.action_names))

@@ -12,7 +12,11 @@ from robot_rl.ros import qos
 DISCOVERY_S = 1.0
 """How long another node may take to be seen."""
 ALIVE_S = 2.0
-"""A node says twice in this time how it is. One that was killed stays in the graph for up to 20 s and says nothing."""
+"""A node says twice in this time how it is. One that was killed stays in the graph for a while and says nothing."""
+LEAVE_S = 7.0
+"""For how long: the lease in launch/config/fastdds.xml (5 s; without a profile it is 20 s), and a margin. Until it has
+left its publishers count too."""
+LOOK_S = 0.02
 
 
 def namesakes(node: Node) -> int:
@@ -22,15 +26,22 @@ def namesakes(node: Node) -> int:
 
 
 def refuse_namesake(node: Node) -> None:
-    """Raises ConfigError when another living node has this one's name. Call it before anything is opened or spun."""
+    """Return when no other living node has this one's name: one that was killed is given the time to leave the graph.
+
+    Raises ConfigError when there is one. Call it before anything is opened or spun.
+    """
     deadline_s = time.monotonic() + DISCOVERY_S
     while namesakes(node) < 1:
         if time.monotonic() >= deadline_s:
             return
-        time.sleep(0.02)
+        time.sleep(LOOK_S)
+    name, deadline_s = node.get_fully_qualified_name(), time.monotonic() + LEAVE_S
     if _speaks(node):
-        name = node.get_fully_qualified_name()
         raise ConfigError(f"another node is called {name}; stop it, or give this one another name (__node:=NAME)")
+    if namesakes(node) > 0:
+        node.get_logger().info(f"waiting until another {name}, which says nothing, has left: {LEAVE_S:g} s at most")
+    while namesakes(node) > 0 and time.monotonic() < deadline_s:
+        time.sleep(LOOK_S)
 
 
 def _speaks(node: Node) -> bool:
@@ -43,7 +54,9 @@ def _speaks(node: Node) -> bool:
     executor.add_node(node)
     deadline_s = time.monotonic() + ALIVE_S
     prefix = f"{node.get_fully_qualified_name()}:"
-    while not any(name.startswith(prefix) for name in heard) and time.monotonic() < deadline_s:
+    while namesakes(node) > 0 and time.monotonic() < deadline_s:
+        if any(name.startswith(prefix) for name in heard):
+            break
         executor.spin_once(timeout_sec=0.1)
     executor.remove_node(node)
     executor.shutdown()

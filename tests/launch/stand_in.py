@@ -42,31 +42,34 @@ def part(name: str, manner: str, folder: Path) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN if manner == "deaf" else ask)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
     if manner == "parent":
         left = subprocess.Popen(["sleep", "1000"])
         note(folder, f"sleep pid {left.pid}")
     tie_to_parent()
     note(folder, f"{name} pid {os.getpid()}")
     while not stop.wait(0.05):
+        if manner == "finished later" and (folder / "finish").exists():
+            break
         if manner == "chatty":
             sys.stdout.write("all is well\n" * 1000)
             sys.stdout.flush()
     if manner == "slow":
         time.sleep(0.5)
     note(folder, f"{name} ended")
-    return 0
+    return {"late failure": 3, "interrupted": 130}.get(manner, 0)
 
 
 def start(folder: Path, parts: list[str]) -> int:
-    """`up` with them: an arm is essential and told first, cameras are started again."""
+    """`up` with them: an arm and a replay are essential and told first, cameras are started again."""
     crew.PATIENCE_S = 1.0
 
     def made(text: str) -> Part:
         name, _, manner = text.partition("=")
         words = ("part", name, manner, str(folder))
-        is_arm = name == "arm"
+        moves = name in ("arm", "replay")
         return Part(
-            name, "", "tests.launch.stand_in", arguments=words, essential=is_arm, moves=is_arm, respawn=name == "camera"
+            name, "", "tests.launch.stand_in", arguments=words, essential=moves, moves=moves, respawn=name == "camera"
         )
 
     up.parts = lambda kind, given: tuple(made(text) for text in parts)  # type: ignore[assignment]

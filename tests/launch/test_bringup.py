@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from robot_rl.compose import load_config
 from robot_rl.config import Config
 from robot_rl.errors import ConfigError
 from robot_rl.validate import leaves
+from tests.launch.record import record
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "launch" / "config"
@@ -33,8 +35,9 @@ FULL = {
         "namespace": "left",
     },
     "learner": {"task": "reach", "robot": "ur5e", "address": "127.0.0.1:50052", "out": "runs/l", "settings": "seed=1"},
+    "replay": {"demos": "", "episode": "0", "robot": "franka", "address": "172.16.0.2", "namespace": "left"},
 }
-"""Everything that a kind may start."""
+"""Everything that a kind may start. The record of a replay is written before the tests (`conftest.py`)."""
 ARMS = {"sim.yaml": [], "franka.yaml": [], "ur.yaml": ["robot=ur5e"], "ros2_control.yaml": []}
 """Parameter files with settings of the configuration, and the choices they are of."""
 
@@ -96,7 +99,7 @@ def test_arguments_set_parameters_of_the_configuration_by_their_names(kind: str)
 def test_what_moves_an_arm_is_never_started_again_and_its_end_ends_everything() -> None:
     every = [part for kind in ARGUMENTS for part in parts(kind, FULL[kind])]
     moving = [part for part in every if part.moves]
-    assert [part.name for part in moving] == ["sim", "arm"]
+    assert [part.name for part in moving] == ["sim", "arm", "arm", "replay"]
     assert all(part.essential and not part.respawn for part in moving)
     assert not [part for part in every if part.essential and part.respawn]
 
@@ -211,6 +214,56 @@ def test_the_learner_is_a_command_that_its_verb_understands() -> None:
     assert (verb, config.task.name, config.robot.model, config.seed) == ("learner", "reach", "ur5e", 1)
 
 
+def test_a_replay_is_an_arm_and_a_command_that_its_verb_understands() -> None:
+    arm, gripper, replay = parts("replay", FULL["replay"])
+    assert (arm.name, gripper.name) == ("arm", "gripper")
+    verb, *settings = replay.words(CONFIG)
+    config = load_config(settings)
+    assert (verb, config.robot.driver, config.robot.namespace, config.episode) == ("replay", "ros", "left", 0)
+    assert config.demos == FULL["replay"]["demos"] and replay.essential and replay.moves
+
+
+def test_a_replay_is_simulated_unless_a_robot_is_given_with_the_task_and_the_arm_of_the_record(tmp_path: Path) -> None:
+    folder = record(tmp_path / "it's a log", "pick_cube", "ur5e")
+    sim, replay = parts("replay", {"demos": str(folder)})
+    assert dict(sim.parameters) == {"robot.model": "ur5e", "task.name": "pick_cube"}
+    config = load_config(list(replay.words(CONFIG)[1:]))
+    assert (config.task.name, config.robot.model, config.demos) == ("pick_cube", "ur5e", str(folder))
+
+
+def test_a_replay_of_a_record_that_does_not_say_its_task_needs_it(tmp_path: Path) -> None:
+    folder = str(record(tmp_path, "", ""))
+    with pytest.raises(ConfigError, match="task:="):
+        parts("replay", {"demos": folder})
+    assert parts("replay", {"demos": folder, "task": "reach"})
+
+
+def test_without_what_reads_records_a_replay_needs_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "robot_rl.data.demos", None)
+    with pytest.raises(ConfigError, match="task:="):
+        parts("replay", FULL["replay"])
+    assert parts("replay", FULL["replay"] | {"task": "reach"})
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"task": "pick_cube"}, "task:=pick_cube, but"),
+        ({"model": "ur5e"}, "model:=ur5e, but"),
+        ({"episode": "-1"}, "episode:=-1"),
+        ({"episode": "one"}, "episode:=one"),
+        ({"demos": "/not/there"}, "/not/there"),
+        ({"demos": str(ROOT / "launch")}, "launch"),
+        ({"robot": "ur"}, "robot:=ur, but"),
+        ({"address": ""}, "needs address:="),
+    ],
+)
+def test_a_replay_that_cannot_be_is_refused_in_one_line(given: dict[str, str], text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parts("replay", FULL["replay"] | given)
+    assert text in str(error.value) and "\n" not in str(error.value)
+
+
 def test_the_files_are_found_beside_the_source() -> None:
     assert config_folder() == CONFIG
 
@@ -231,6 +284,7 @@ def test_package_xml_names_every_package_of_ros_that_is_imported() -> None:
     [
         ("simm", {}, "did you mean sim"),
         ("robot", {}, "robot:=franka|ur|ros2_control|sim"),
+        ("replay", {}, "replay needs demos:=..."),
         ("robot", {"robot": "kuka"}, "robot:=kuka is none of franka, ur, ros2_control, sim"),
         ("robot", {"robot": "ur"}, "needs address:="),
         ("robot", {"robot": "ros2_control"}, "needs model:="),

@@ -16,7 +16,9 @@ from typing import TextIO
 
 import pytest
 
+from robot_rl.bringup import Part
 from robot_rl.errors import ConfigError
+from robot_rl.jobs.crew import Child, Crew
 from robot_rl.jobs.up import given, show_arguments, up
 
 ROOT = Path(__file__).parents[2]
@@ -176,13 +178,64 @@ def test_a_part_whose_settings_cannot_be_used_ends_everything_with_its_line(crew
     assert sum(f"[{name}] started" in line for line in crew.said()) == 1
 
 
+@pytest.mark.parametrize("manner", ["deaf", "late failure"])
+def test_an_arm_that_does_not_end_in_order_is_named_with_code_1(crew: Up, manner: str) -> None:
+    crew.start(f"arm={manner}", "camera=good")
+    crew.ready(2)
+    crew.process.send_signal(signal.SIGINT)
+    assert crew.end() == 1
+    how = {"deaf": "SIGKILL", "late failure": "exit code 3"}[manner]
+    assert f"not ended in order: arm ({how})" in crew.errors and crew.errors.count("\n") == 1
+
+
+def test_an_arm_that_does_not_end_after_a_part_has_done_its_work_is_named_with_code_1(crew: Up) -> None:
+    crew.start("arm=deaf", "replay=finished later")
+    crew.ready(2)
+    (crew.folder / "finish").touch()
+    assert crew.end() == 1
+    assert "not ended in order: arm (SIGKILL)" in crew.errors
+
+
 def test_a_part_that_does_not_end_is_killed(crew: Up) -> None:
-    crew.start("arm=deaf", "camera=deaf")
+    crew.start("arm=good", "camera=deaf")
     crew.ready(2)
     crew.process.send_signal(signal.SIGTERM)
     assert crew.end() == 0
-    assert "[arm] has not ended within 1 s: killed" in crew.said()
+    assert "[camera] has not ended within 1 s: killed" in crew.said()
     assert "[camera] ended (SIGKILL)" in crew.said()
+
+
+@pytest.mark.parametrize(("manner", "code"), [("finished", 0), ("unusable", 2), ("failing", 1)])
+def test_a_replay_ends_everything_with_what_came_of_it(crew: Up, manner: str, code: int) -> None:
+    crew.start("arm=good", f"replay={manner}")
+    assert crew.end() == code
+
+
+def test_a_replay_that_is_interrupted_has_ended_in_order(crew: Up) -> None:
+    crew.start("arm=slow", "replay=interrupted")
+    crew.ready(2)
+    crew.process.send_signal(signal.SIGINT)
+    assert crew.end() == 0
+    assert "[replay] ended (exit code 130)" in crew.said()
+
+
+def test_who_sends_commands_is_told_to_end_before_who_obeys_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("robot_rl.jobs.crew.PATIENCE_S", 0.0)
+    told: list[str] = []
+
+    class Deaf(Child):
+        def __init__(self, name: str, moves: bool) -> None:
+            super().__init__(Part(name, "", "", moves=moves), [])
+            self.process = subprocess.Popen(["true"])
+
+        def signal(self, number: int) -> None:
+            told.append(self.label)
+
+    children = [Deaf("arm", True), Deaf("camera", False), Deaf("replay", True)]
+    Crew(children, {}, lambda line: None).end()
+    for child in children:
+        child.process.wait()
+    assert told == ["replay", "arm"] * 2 + ["camera"] * 2
 
 
 def test_what_a_part_leaves_behind_in_its_group_is_ended(crew: Up) -> None:
@@ -230,7 +283,7 @@ def test_words_that_are_no_settings_are_refused(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        ([], "sim|robot|learner"),
+        ([], "sim|robot|learner|replay"),
         (["simm"], "did you mean sim"),
         (["sim", "web:=true"], "no operator's page"),
         (["robot", "robot:=kuka"], "none of franka"),

@@ -151,6 +151,24 @@ def test_a_killed_node_leaves_a_cell_that_brakes_and_ends(domain: int, tmp_path:
     assert rows[-1]["braking"] == 1 and np.abs(rows[-1]["reference_m_s"]).max() < 1e-9
 
 
+@pytest.mark.slow
+def test_the_successor_of_a_killed_node_is_not_refused_for_what_that_leaves_in_the_graph(domain: int) -> None:
+    first = arm_node()
+    with client_node(domain) as other:
+        ready_client(other)
+        first.tell(signal.SIGKILL)
+        first.end()
+        assert other.count_publishers("arm/reply") == 1, "it has left a publisher behind"
+        node = ArmNode(other.context)  # who shares a context sees what was seen before
+        node.begin()
+        try:
+            assert node.label == "active", node.trouble
+            assert other.count_publishers("arm/reply") == 1
+        finally:
+            node.end()
+            node.destroy_node()
+
+
 def test_a_killed_client_leaves_the_arm_holding_and_the_lease_free(domain: int) -> None:
     arm = arm_node()
     with client_node(domain) as other:

@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ from robot_rl.errors import ConfigError
 from robot_rl.ros import namesake, qos
 from robot_rl.ros.node import ACTIVE, ERROR, IDLE, OPEN, config_from, config_parameters
 from robot_rl.ros.parameters import declare
-from tests.robot_rl.ros.graph import graph, spun, until
+from tests.robot_rl.ros.graph import Process, graph, spun, until
 from tests.robot_rl.ros.toy import Toy
 
 
@@ -215,8 +216,34 @@ def test_a_second_node_of_a_living_one_s_name_is_refused(domain: int, monkeypatc
             Toy(node.context)
 
 
-def test_the_name_of_a_node_that_says_nothing_any_more_is_free(domain: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(namesake, "ALIVE_S", 0.3)
+def test_the_name_of_a_node_that_says_nothing_and_stays_is_free_in_the_end(
+    domain: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(namesake, "ALIVE_S", 0.2)
+    monkeypatch.setattr(namesake, "LEAVE_S", 0.4)
     with toy(domain) as node:
         monkeypatch.setattr(namesake, "DISCOVERY_S", 5.0)
         Toy(node.context).destroy_node()
+    assert capfd.readouterr().err.count("waiting until another /toy, which says nothing, has left: 0.4 s at most") == 1
+
+
+def test_a_node_waits_until_a_killed_namesake_has_left(
+    domain: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Which it sees only when it looked at the graph before the other one was killed."""
+    process = Process("-m", "tests.robot_rl.ros.toy")
+    try:
+        with graph(domain) as context:
+            other = Node("other", context=context)
+            assert until(lambda: "toy" in other.get_node_names(), 20.0)
+            process.tell(signal.SIGKILL)
+            process.end()
+            assert "toy" in other.get_node_names()
+            monkeypatch.setattr(namesake, "DISCOVERY_S", 5.0)
+            node = Toy(context)
+            assert other.get_node_names().count("toy") == 1
+            assert capfd.readouterr().err.count("waiting until another /toy") == 1
+            for gone in (node, other):
+                gone.destroy_node()
+    finally:
+        process.stop()
