@@ -89,7 +89,7 @@ class Task(ABC):
     opening_m: float
     """Distance between the fingers at reset"""
     robot_fields: tuple[str, ...]
-    """Names of the robot's own state fields that the policy sees (see `robot_rl.env.ROBOT_FIELDS`)"""
+    """Names of the robot's own state fields that the policy sees (see `robot_rl.fields.ROBOT_FIELDS`)"""
     fields: tuple[Field, ...]
     """The task's own state fields, as `observe` gives them"""
 
