@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rl.drills import numbers
-from robot_rl.drills.cell import ASIDE, FORWARD, REST_M_S, Cell, said
+from robot_rl.drills.cell import ASIDE, FORWARD, Cell, said
 from robot_rl.drills.drill import DRILLS
+from robot_rl.drills.tape import REST_M_S
 from robot_rl.drills.watched import Tick
 from robot_rl.drills.yard import Yard
 from robot_rl.env import RobotEnv
