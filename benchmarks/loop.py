@@ -32,7 +32,7 @@ from robot_rl.processes import free_port
 SETTINGS = [
     "task=reach",
     "robot.realtime=true",
-    "human.demos=3",
+    "human.demos=1",
     "learner.max_lag=0",
     "learner.start_steps=20",
     "learner.env_steps=1000000",
@@ -40,8 +40,8 @@ SETTINGS = [
 PHASES = ("alive", "dead", "restarting")
 LIFE_S = 6.0
 """From one death of a restarting learner to the next: enough to start and connect"""
-PRACTICE_TURNS = 150
-"""More than the demonstrations take"""
+PRACTICE_TURNS = 60
+"""More than the demonstration takes: an episode has 50 steps"""
 LOOPS = {"control": 0.002, "policy": 0.1}
 """Configured periods, s"""
 

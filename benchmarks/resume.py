@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -32,12 +33,13 @@ from robot_rl.training import Training
 
 FOLLOWED = 200
 """Updates compared after each interruption"""
+SMALL = ["learner.hidden=[32,32]", "learner.critics=2", "learner.batch_size=32", "learner.env_steps=500"]
 
 
 def main() -> int:
     """Run the comparison, print the table and the verdict."""
     parser = argparse.ArgumentParser(description="Exact resume.")
-    parser.add_argument("--quick", action="store_true", help="3 interruptions, smaller networks")
+    parser.add_argument("--quick", action="store_true", help="3 interruptions, smaller networks and batches")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
@@ -48,13 +50,15 @@ def main() -> int:
     cuts = 3 if arguments.quick else arguments.cuts
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        small = ["learner.hidden=[32,32]", "learner.env_steps=500"] if arguments.quick else ["learner.env_steps=1500"]
+        small = SMALL if arguments.quick else ["learner.env_steps=1500"]
         settings = ["task=reach", "human.demos=5", "learner.bc_steps=200", "learner.utd=1", "learner.actor_every=1"]
         dry_run(load_config([*settings, *small, "learner.head_start=50", "eval_episodes=0", f"out={run}"]))
         whole = learn(run, Path(folder) / "whole", 0, kill=False)
         frames = len(list(read_frames(run / "practice")))
         rng = np.random.default_rng(arguments.seed)
-        rows = [compare(run, Path(folder), int(cut), whole) for cut in rng.integers(300, frames - FOLLOWED, cuts)]
+        places = rng.choice(np.arange(300, frames - FOLLOWED), cuts, replace=False).tolist()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            rows = list(pool.map(lambda cut: compare(run, Path(folder), cut, whole), places))
     for row in rows:
         print(f"killed at frame {row['cut']:5d}: {row['followed']} updates followed, {row['different']} different")
     followed, different = (sum(row[key] for row in rows) for key in ("followed", "different"))

@@ -5,67 +5,30 @@ Action: a motion of the tool in its own frame, in [-1, 1]; with a gripper the la
 below -1/3 close, above 1/3 open, else stay.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from controllers.pose import (
-    Array,
-    Pose,
-    frozen,
-    quat_conj,
-    quat_from_rotvec,
-    quat_rotate,
-    rotation_between_rad,
-)
-from controllers.records import ArmState, PoseCommand, Verdict
-from controllers.reference import MotionLimits
-from controllers.trajectory import StraightMove
+from controllers.pose import Pose, frozen, quat_from_rotvec
+from controllers.records import ArmState, Verdict
 from robot_rl.clock import Clock
 from robot_rl.errors import HardwareError, HeldError, NonFiniteError, StaleError
+from robot_rl.fields import layout, robot_fields
 from robot_rl.hardware import Arm, Camera, Gripper
+from robot_rl.mover import GRIPPER_SETTLE_S, Mover
 from robot_rl.operator import Pilot, State
 from robot_rl.sight import Sight
-from robot_rl.specs import AXES, Field, Layout, StateSpec
-from robot_rl.tasks.base import Reading, Scene, Task
+from robot_rl.specs import AXES
+from robot_rl.tasks.base import Reading, Scene
 from robot_rl.types import Float32, Source
 
-ROBOT_FIELDS = {
-    field.name: field
-    for field in (
-        Field("tcp_position", 3, "m from the reset pose, its frame", 0.05),
-        Field("tcp_rotation", 3, "rad from the reset pose, its frame", 0.2),
-        Field("tcp_velocity", 3, "m/s, tool frame", 0.1),
-        Field("tcp_angular_velocity", 3, "rad/s, tool frame", 0.5),
-        Field("force", 3, "N on the tool, tool frame", 10.0),
-        Field("torque", 3, "Nm on the tool, tool frame", 1.0),
-        Field("gripper_width", 1, "m", 0.04),
-        Field("gripper_closing", 1, "1 when told to close", 1.0),
-    )
-}
-GRIPPER_SETTLE_S = 0.4
-"""Extra time in a step that opens or closes the gripper, so that its outcome is seen in the next observation."""
-OPENING_TRIES, OPENING_SHORT_M = 3, 0.01
-"""Tries to open the gripper at a reset, and how much narrower it may stay."""
-ARRIVED_M, ARRIVED_RAD, RESET_EXTRA_S = 0.003, 0.03, 4.0
-"""When a scripted move has arrived, and how much longer than planned it may take."""
-RESET_SPEED = 0.6
-"""Speed of scripted moves: share of the policy's largest step, per period."""
-SPEED_UP_S, JERK_UP_S = 0.25, 0.1
-"""Time in which a scripted move reaches its speed, and its acceleration."""
 MAX_AGE_S = 0.1
 """Of the arm's reading behind an observation."""
 MODES = {Source.POLICY: State.POLICY, Source.HUMAN: State.HUMAN, Source.SCRIPT: State.HUMAN}
 """As what the authority knows who acts. A scripted expert stands for a person."""
-
-
-def layout(task: Task) -> Layout:
-    """The layout of a task on a robot; no device is opened."""
-    state = StateSpec((*(ROBOT_FIELDS[name] for name in task.robot_fields), *task.fields))
-    return Layout(state, task.action.names, task.action.gripper)
 
 
 class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
@@ -99,7 +62,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self.layout = layout(task)
         self.action_spec = task.action
         self._driven = np.array([axis in task.action.axes for axis in AXES])
-        self._sequence = 0
+        self._mover = Mover(arm, gripper, clock, pilot, task.action, self._period_s)
         self._steps = self._max_steps
         self._reset_pose = task.home
         self.render_mode = "rgb_array" if viewer else None
@@ -125,8 +88,8 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         self.pilot.pause("a reset follows")
         start = self.scene.reset(self.np_random)
         self.pilot.begin()
-        self._open_gripper()
-        self._move_to(start)
+        self._mover.open_gripper(self.scene.task.opening_m)
+        self._mover.move_to(start)
         self._reset_pose = self.arm.read().tcp
         self._steps = 0
         for sight in self._sights:
@@ -144,12 +107,12 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         action = self._legal(action)
         self.pilot.enter(MODES[self._source])
         started_s, before = self.clock.now_s(), self.reading
-        verdict = self._send(self._target(before.arm.tcp, action))
+        verdict = self._mover.send(self._target(before.arm.tcp, action))
         if "authority" in verdict.reasons:
             raise HeldError(verdict.why)
         changed = not verdict.refused and self._grip(action)
-        settle_s = GRIPPER_SETTLE_S if changed else 0.0
-        self._wait_until(started_s + self._period_s + settle_s, MODES[self._source])
+        settle_s = GRIPPER_SETTLE_S if changed else 0.0  # so that its outcome is in the next observation
+        self._mover.wait_until(started_s + self._period_s + settle_s, MODES[self._source])
         try:
             self.reading = self._read()
             observation = self._observation(self.reading)
@@ -173,34 +136,13 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
             self._steps = self._max_steps
         return observation, float(success), terminated, truncated, info
 
-    def _executed(self, action: Float32, verdict: Verdict, before: Pose) -> Float32:
-        """What the gate let through; where it slowed the arm or refused, what the arm has done."""
-        if not verdict.reasons:
-            return action
-        slowed = verdict.refused or verdict.speed < 1.0
-        done = before.inverse() @ (self.reading.arm.tcp if slowed else verdict.target)
-        motion = np.concatenate((done.position_m, done.rotvec_rad()))
-        executed = action.copy()
-        executed[: len(self.action_spec.axes)] = np.clip(self.action_spec.from_motion(motion), -1.0, 1.0)
-        return executed
-
-    def _open_gripper(self) -> None:
-        if not self.gripper:
-            return
-        wanted_m = self.scene.task.opening_m
-        for _ in range(OPENING_TRIES):
-            self.gripper.command(closing=False)
-            if self.gripper.read().width_m > wanted_m - OPENING_SHORT_M:
-                return
-            self._wait_until(self.clock.now_s() + GRIPPER_SETTLE_S, State.RESET)
-        raise HardwareError(
-            f"reset: the gripper is at {self.gripper.read().width_m:.3f} m after {OPENING_TRIES} tries to open it to "
-            f"{wanted_m:.3f} m; take out what is in it, then go on"
-        )
-
     def turn_of(self, source: Source) -> None:
         """Who chooses the actions that follow."""
         self._source = source
+
+    def measured(self) -> tuple[float, ArmState | None]:
+        """When the last observation was made, and the arm's reading behind it."""
+        return self.reading.arm.stamp_s, self.reading.arm
 
     def render(self) -> NDArray[np.uint8] | None:
         """The viewer's picture (H, W, 3), when there is one."""
@@ -216,95 +158,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         finally:
             self._on_close()
 
-    # Frames
-
-    def _target(self, here: Pose, action: Float32) -> Pose:
-        """T_base_tcp for an action taken at `here`; axes that are not driven return to their reset value."""
-        motion = self.action_spec.to_motion(action)
-        goal = self._reset_pose.inverse() @ here.moved(motion[:3], motion[3:])
-        kept = np.where(self._driven, np.concatenate((goal.position_m, goal.rotvec_rad())), 0.0)
-        return self._reset_pose @ Pose(frozen(kept[:3]), frozen(quat_from_rotvec(kept[3:])))
-
-    def _robot_fields(self, reading: Reading) -> Mapping[str, Array | float]:
-        arm, gripper = reading.arm, reading.gripper
-        to_tool = quat_conj(arm.tcp.quat_wxyz)
-        moved = self._reset_pose.inverse() @ arm.tcp
-        fields: dict[str, Array | float] = {
-            "tcp_position": moved.position_m,
-            "tcp_rotation": moved.rotvec_rad(),
-            "tcp_velocity": quat_rotate(to_tool, arm.linear_m_s),
-            "tcp_angular_velocity": quat_rotate(to_tool, arm.angular_rad_s),
-            "force": arm.force_n,
-            "torque": arm.torque_nm,
-        }
-        if gripper:
-            fields |= {"gripper_width": gripper.width_m, "gripper_closing": float(gripper.closing)}
-        return fields
-
-    # Devices
-
-    def _read(self) -> Reading:
-        state = self.arm.read()
-        age_s = self.clock.now_s() - state.stamp_s
-        if not 0.0 <= age_s <= MAX_AGE_S:
-            raise StaleError(
-                f"the arm's reading is {age_s:.3f} s old; allowed: 0 to {MAX_AGE_S} s; nothing was kept of it"
-            )
-        return Reading(state, self.gripper.read() if self.gripper else None)
-
-    def measured(self) -> tuple[float, ArmState | None]:
-        """When the last observation was made, and the arm's reading behind it."""
-        return self.reading.arm.stamp_s, self.reading.arm
-
-    def _observation(self, reading: Reading) -> dict[str, NDArray[Any]]:
-        values = {**self._robot_fields(reading), **self.scene.task.observe(reading)}
-        return {"state": self.layout.state.pack(values), **{sight.name: sight.look() for sight in self._sights}}
-
-    def _send(self, target: Pose) -> Verdict:
-        self._sequence += 1
-        pilot = self.pilot
-        command = PoseCommand(target, self._sequence, 2 * self._period_s, pilot.fence, pilot.mode)
-        return self.arm.command(command)
-
-    def _wait_until(self, deadline_s: float, mode: State) -> None:
-        """Sleep, and let the authority know at every period that the actor is there."""
-        while self.clock.now_s() + self._period_s < deadline_s - 1e-9:
-            self.clock.sleep_until(self.clock.now_s() + self._period_s)
-            self.pilot.enter(mode)
-        self.clock.sleep_until(deadline_s)
-
-    def _grip(self, action: Float32) -> bool:
-        """Pass on the gripper's part of an action, one of -1, 0, 1; True when it changes what the gripper is told."""
-        if not self.gripper or not self.layout.has_gripper or action[-1] == 0:
-            return False
-        closing = bool(action[-1] < 0)
-        changed = closing != self.reading.gripper.closing  # type: ignore[union-attr]
-        self.gripper.command(closing)
-        return changed
-
-    def _move_to(self, goal: Pose) -> None:
-        """Straight to `goal`, planned and then sent bit by bit through the gate, as any other motion."""
-        move = StraightMove(self.arm.read().tcp, goal, self._reset_limits())
-        started_s = self.clock.now_s()
-        while not _arrived(state := self.arm.read(), goal):
-            time_s = self.clock.now_s() - started_s
-            if time_s > move.duration_s + RESET_EXTRA_S:
-                raise HardwareError(
-                    f"reset: the tool is still {np.linalg.norm(goal.position_m - state.tcp.position_m):.3f} m "
-                    f"from its start after {time_s:.1f} s, {RESET_EXTRA_S} s more than planned; free its way, or move "
-                    "the start into the workspace"
-                )
-            self.pilot.enter(State.RESET)
-            verdict = self._send(move.at(time_s + self._period_s))
-            if verdict.refused:
-                raise HeldError(f"reset: the gate refused a command: {verdict.why or verdict.reasons}")
-            self.clock.sleep_until(self.clock.now_s() + self._period_s)
-
-    def _reset_limits(self) -> MotionLimits:
-        per_s = RESET_SPEED / self._period_s
-        speed, turn = per_s * self.action_spec.step_m, per_s * self.action_spec.step_rad
-        up, jerk = 1 / SPEED_UP_S, 1 / (SPEED_UP_S * JERK_UP_S)
-        return MotionLimits(speed, up * speed, jerk * speed, turn, up * turn, jerk * turn)
+    # Actions
 
     def _legal(self, action: Float32) -> Float32:
         given = np.asarray(action)
@@ -324,8 +178,44 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
             action[-1] = np.sign(action[-1]) * (abs(action[-1]) > 1 / 3)
         return action
 
+    def _target(self, here: Pose, action: Float32) -> Pose:
+        """T_base_tcp for an action taken at `here`; axes that are not driven return to their reset value."""
+        motion = self.action_spec.to_motion(action)
+        goal = self._reset_pose.inverse() @ here.moved(motion[:3], motion[3:])
+        kept = np.where(self._driven, np.concatenate((goal.position_m, goal.rotvec_rad())), 0.0)
+        return self._reset_pose @ Pose(frozen(kept[:3]), frozen(quat_from_rotvec(kept[3:])))
 
-def _arrived(state: ArmState, goal: Pose) -> bool:
-    near = float(np.linalg.norm(state.tcp.position_m - goal.position_m)) < ARRIVED_M
-    slow = float(np.linalg.norm(state.linear_m_s)) < 0.02
-    return near and slow and rotation_between_rad(state.tcp.quat_wxyz, goal.quat_wxyz) < ARRIVED_RAD
+    def _grip(self, action: Float32) -> bool:
+        """Pass on the gripper's part of an action, one of -1, 0, 1; True when it changes what the gripper is told."""
+        if not self.gripper or not self.layout.has_gripper or action[-1] == 0:
+            return False
+        closing = bool(action[-1] < 0)
+        changed = closing != self.reading.gripper.closing  # type: ignore[union-attr]
+        self.gripper.command(closing)
+        return changed
+
+    def _executed(self, action: Float32, verdict: Verdict, before: Pose) -> Float32:
+        """What the gate let through; where it slowed the arm or refused, what the arm has done."""
+        if not verdict.reasons:
+            return action
+        slowed = verdict.refused or verdict.speed < 1.0
+        done = before.inverse() @ (self.reading.arm.tcp if slowed else verdict.target)
+        motion = np.concatenate((done.position_m, done.rotvec_rad()))
+        executed = action.copy()
+        executed[: len(self.action_spec.axes)] = np.clip(self.action_spec.from_motion(motion), -1.0, 1.0)
+        return executed
+
+    # Observations
+
+    def _read(self) -> Reading:
+        state = self.arm.read()
+        age_s = self.clock.now_s() - state.stamp_s
+        if not 0.0 <= age_s <= MAX_AGE_S:
+            raise StaleError(
+                f"the arm's reading is {age_s:.3f} s old; allowed: 0 to {MAX_AGE_S} s; nothing was kept of it"
+            )
+        return Reading(state, self.gripper.read() if self.gripper else None)
+
+    def _observation(self, reading: Reading) -> dict[str, NDArray[Any]]:
+        values = {**robot_fields(reading, self._reset_pose), **self.scene.task.observe(reading)}
+        return {"state": self.layout.state.pack(values), **{sight.name: sight.look() for sight in self._sights}}

@@ -11,8 +11,9 @@ from robot_rl.devices import Devices
 from robot_rl.drivers.sim import SimArm, SimCamera, SimGripper
 from robot_rl.drivers.sim_window import SimWindow
 from robot_rl.drivers.sim_world import SimWorld
-from robot_rl.env import RobotEnv, layout
+from robot_rl.env import RobotEnv
 from robot_rl.errors import ConfigError
+from robot_rl.fields import layout
 from robot_rl.operator import Pilot
 from robot_rl.sim_parts import build_parts, lay_out
 from robot_rl.specs import Layout

@@ -17,7 +17,8 @@ import mujoco
 import numpy as np
 
 from controllers.pose import Pose, frozen
-from robot_rl.cell.server import OWN_PARTS, CellServer
+from robot_rl.cell.server import CellServer
+from robot_rl.cell.verbs import OWN_PARTS
 from robot_rl.clock import Clock, MonotonicClock
 from robot_rl.config import Config
 from robot_rl.drivers.sim import SimGripper

@@ -1,7 +1,6 @@
 """The parts of a simulated cell before they are joined: in the environment's own world, or as a cell by itself."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import mujoco
 import numpy as np
@@ -14,10 +13,9 @@ from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import Array, Pose, frozen
 from robot_rl.config import Config
 from robot_rl.drivers.sim_scene import ScenePhysics
-from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.errors import ConfigError
 from robot_rl.loop_settings import loop_settings
-from robot_rl.tasks.base import Task
+from robot_rl.tasks.base import Task, World
 
 STEP_MARGIN = 1.2
 """The gate's step clip against the policy's largest step: room for the return of undriven axes."""
@@ -64,12 +62,12 @@ def build_parts(config: Config, task: Task) -> SimParts:
     return SimParts(task, arm, loop, physics, q_home)
 
 
-def lay_out(task: Task, world: SimWorld | ScenePhysics, rng: np.random.Generator) -> Pose:
+def lay_out(task: Task, world: World, rng: np.random.Generator) -> Pose:
     """A new episode: the objects where the task wants them; the pose T_base_tcp where the tool starts.
 
     Raises ConfigError when that is outside the workspace.
     """
-    start = task.reset(cast(SimWorld, world), rng)  # a task uses what both of them offer
+    start = task.reset(world, rng)
     low, high = task.workspace.low_m, task.workspace.high_m
     if not ((start.position_m >= low) & (start.position_m <= high)).all():
         raise ConfigError(

@@ -22,8 +22,9 @@ from controllers.limits import WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import frozen
 from robot_rl.cell.open_motors import check_driver, open_motors
-from robot_rl.cell.server import OWN_PARTS, CellServer
+from robot_rl.cell.server import CellServer
 from robot_rl.cell.trace import Trace
+from robot_rl.cell.verbs import OWN_PARTS
 from robot_rl.clock import Clock, MonotonicClock
 from robot_rl.config import Config, RobotConfig, SafetyConfig, TaskConfig
 from robot_rl.errors import ConfigError, HardwareError

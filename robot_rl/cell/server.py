@@ -1,6 +1,6 @@
 """One period of the arm's process: what the drives say, what clients ask, what the guard allows, what the motors do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,46 +13,24 @@ from controllers.pose import Array, frozen
 from controllers.records import ArmState, PoseCommand, Verdict
 from robot_rl.cell import cell_pb2 as pb
 from robot_rl.cell import codec
-from robot_rl.cell.codec import tidy
 from robot_rl.cell.following import Following
 from robot_rl.cell.motors import Motors, Reading
 from robot_rl.cell.sockets import Client, Door
 from robot_rl.cell.trace import Trace
+from robot_rl.cell.verbs import VERBS, Parts
 from robot_rl.clock import Clock
-from robot_rl.errors import ConfigError, DataError, HardwareError
+from robot_rl.errors import DataError, HardwareError
 from robot_rl.guard import Guard
-from robot_rl.operator import Answer, Authority, State
+from robot_rl.operator import Answer, State
 
 STALE_S = 0.1
 """A request that may have waited for longer is not obeyed: this process stood still, or its sender floods it."""
 ANY_AGE = frozenset({"read", "view", "stop", "hold", "trouble"})
 """Asks for nothing but rest or a look: never too late."""
-OWN_PARTS = ("arm", "actor", "clock")
-"""Parts that this process looks after itself."""
-MAX_PARTS = 16
 REST = 0.01
 """Speed, m/s or rad/s, below which nothing moves"""
 WAITS = "after a gap in its readings the arm is told nothing until it is at rest: let go of it, or see what moves it"
 STATES = list(State)
-
-Verb = Callable[[Authority, pb.Request], Answer]
-VERBS: Mapping[str, Verb] = {
-    "view": lambda a, r: Answer("", a.view()),
-    "stop": lambda a, r: a.stop(tidy(r.stop.by), tidy(r.stop.why)),
-    "hold": lambda a, r: a.hold(tidy(r.hold.by), tidy(r.hold.why)),
-    "take": lambda a, r: a.take(tidy(r.take.client)),
-    "renew": lambda a, r: a.renew(r.renew.fence),
-    "release": lambda a, r: a.release(r.release.fence),
-    "hand_over": lambda a, r: a.hand_over(r.hand_over.fence, tidy(r.hand_over.client)),
-    "arm": lambda a, r: a.arm(r.arm.fence, r.arm.seen, tidy(r.arm.person), codec.decode_findings(r.arm.findings)),
-    "clear": lambda a, r: a.clear(r.clear.fence, r.clear.seen, tidy(r.clear.person)),
-    "disarm": lambda a, r: a.disarm(r.disarm.fence, r.disarm.seen),
-    "policy": lambda a, r: a.policy(r.policy.fence, r.policy.seen),
-    "reset": lambda a, r: a.reset(r.reset.fence, r.reset.seen),
-    "human": lambda a, r: a.human(r.human.fence, r.human.seen, r.human.number),
-    "input": lambda a, r: a.input(r.input.fence, r.input.number),
-}
-"""Requests that are the authority's."""
 
 
 class CellServer:
@@ -86,7 +64,7 @@ class CellServer:
         self._read_s = np.inf
         self._state: ArmState | None = None
         self._trouble, self._started = "", False
-        self._parts: set[str] = set()
+        self._parts = Parts()
         self._admitted = (0.0, 0.0, -1)
         """Arrival, validity and sequence of the last command that passed the gate"""
         self.trace: Trace | None = None
@@ -223,7 +201,7 @@ class CellServer:
 
     def _ask(self, verb: str, request: pb.Request) -> Answer:
         if verb not in VERBS:
-            refusal = self._of_part(verb, getattr(request, verb))
+            refusal = self._parts.ask(self.guard.supervisor, verb, getattr(request, verb))
             return Answer(refusal, self.guard.authority.view())
         if verb == "arm":
             self._object(request.arm)
@@ -242,25 +220,6 @@ class CellServer:
         found = [finding for finding in codec.decode_findings(m.findings) if finding.check not in names]
         del m.findings[:]
         m.findings.extend(codec.encode_findings((*found, *against)))
-
-    def _of_part(self, verb: str, m: pb.Part) -> str:
-        """Carry out `beat`, `trouble` or `watch`; why not, if so."""
-        part, supervisor = tidy(m.part), self.guard.supervisor
-        if part in OWN_PARTS:
-            return f"{verb}: {part!r} is looked after by the arm's process itself; name another part"
-        if verb == "beat":
-            supervisor.beat(part, m.sequence if m.HasField("sequence") else None)
-        elif verb == "trouble":
-            supervisor.trouble(part, tidy(m.text))
-        elif part not in self._parts and len(self._parts) >= MAX_PARTS:
-            return f"watch: {MAX_PARTS} parts are watched, no more than that; leave {part!r} out"
-        else:
-            try:
-                supervisor.watch(part, tidy(m.kind), m.period_s)
-            except ConfigError as error:
-                return f"watch: {error}"
-            self._parts.add(part)
-        return ""
 
     def _command(self, command: PoseCommand, since_s: float, late: str) -> Verdict:
         state = self._measured()

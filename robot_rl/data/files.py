@@ -30,7 +30,7 @@ def write_durably(path: Path, content: bytes) -> None:
         except OSError:
             part.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync(path.parent)
 
 
 def make_folder(folder: Path) -> None:
@@ -43,7 +43,7 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         with storing(folder):
             folder.mkdir(exist_ok=True)
-            _sync_folder(folder.parent)
+            sync(folder.parent)
 
 
 @contextmanager
@@ -67,9 +67,9 @@ def is_sealed(content: bytes, checksum: object) -> bool:
     return hashlib.sha256(content.replace(checksum.encode(), BLANK.encode(), 1)).hexdigest() == checksum
 
 
-def _sync_folder(folder: Path) -> None:
-    """Makes the names in it durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """A file's content, or a folder's names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

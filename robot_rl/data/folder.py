@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from robot_rl.data.files import storing
+from robot_rl.data.files import storing, sync
 from robot_rl.errors import DataError
 
 MAGIC = {
@@ -39,9 +39,9 @@ def appearing(folder: Path) -> Iterator[Path]:
         yield part
         with storing(folder):
             for path in [*part.rglob("*"), part]:
-                _sync(path)
+                sync(path)
             part.rename(folder)
-            _sync(folder.parent)
+            sync(folder.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -84,12 +84,3 @@ def _kind(path: Path) -> str:
 def _archive(path: Path) -> str:
     kind = _kind(path) if path.is_file() else ""
     return f" but a {kind}" if kind else ""
-
-
-def _sync(path: Path) -> None:
-    """A file's content, or a folder's names, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,6 +14,7 @@ from controllers.models import arm_limits, home_q
 from controllers.pose import Array, Pose, frozen
 from robot_rl.compose import load_config
 from robot_rl.drills.drill import Outcome
+from robot_rl.drills.tape import Tape
 from robot_rl.drills.watched import Tick, WatchedArm, WatchedCamera
 from robot_rl.drills.yard import Yard
 from robot_rl.drivers.sim import SimGripper
@@ -21,21 +22,14 @@ from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.env import RobotEnv
 from robot_rl.errors import HeldError, RobotRLError
 from robot_rl.hardware import Gripper
-from robot_rl.loop_settings import JERK_S
 from robot_rl.make import SimScene, make_env
 from robot_rl.operator import Pilot, State
 from robot_rl.tasks.base import Task
 from robot_rl.types import Float32
 
-REST_M_S = 0.005
-"""A tool that is slower is at rest."""
 HELD_S = 0.5
 """A tool is at rest so soon after the last command: its validity of 0.2 s, a stop from full speed (0.13 s), and what a
 compliant arm takes to settle."""
-TAU_RATE_NM_S = 1000.0
-"""Franka Control Interface, `dtau_max`"""
-LAG_M = 0.015
-"""How far a compliant tool may be beyond where it should be: the clip of the reference."""
 VENDOR_WAITS, VENDOR_BRAKE_NMS_RAD = 20, 20.0
 """So many packets may be lost until a Franka stops (Franka Control Interface); here it brakes so strongly."""
 NOBODY_S = 2.0
@@ -57,7 +51,7 @@ class WatchedScene(SimScene):
         self._cell.waits_since_s = self._cell.now_s
         if not self._cell.person:
             return self._cell.arm.read().tcp
-        self._cell.cuts.append(len(self._cell.ticks))
+        self._cell.tape.cuts.append(len(self._cell.tape.ticks))
         return super().reset(rng)
 
 
@@ -84,9 +78,8 @@ class Cell:
         q_home = self.world.data.qpos[:n].copy() if q_start_rad is None else q_start_rad
         self.arm = WatchedArm(self.world, n)
         self.cameras = [WatchedCamera(self.world, name, 64, self.rng) for name in cameras]
-        self.ticks: list[Tick] = []
-        self.cuts = [0]
-        """Index of the first tick after each time that a person put everything back"""
+        self.tape = Tape(self.period_s, self.limits, config.safety, task.workspace)
+        """What the watcher has noted"""
         self.person, self.waits_since_s = True, math.inf
         self.encoders: Callable[[Array, Array], tuple[Array, Array]] = lambda q, dq: (q, dq)
         """From true joint positions and speeds to what is read, in the arm's process"""
@@ -167,45 +160,6 @@ class Cell:
         """Names of the limits that have acted so far."""
         return sorted({reason for verdict in self.arm.verdicts for reason in verdict.reasons})
 
-    # What a drill sees
-
-    def column(self, name: str, since_s: float = -math.inf, until_s: float = math.inf) -> Array:
-        """(T, ...) of the ticks in that time."""
-        return np.array([getattr(tick, name) for tick in self.ticks if since_s - 1e-9 <= tick.time_s < until_s])
-
-    def speeds_m_s(self, since_s: float, until_s: float = math.inf) -> Array:
-        """(T - 1,) of the tool, from its places."""
-        return np.linalg.norm(np.diff(self.column("tool_m", since_s, until_s), axis=0), axis=1) / self.period_s
-
-    def rest_s(self, since_s: float, until_s: float = math.inf) -> float | None:
-        """Time from then until the tool was at rest for good; None when it still moved at the end."""
-        still = self.speeds_m_s(since_s, until_s) < REST_M_S
-        moving = np.flatnonzero(~still)
-        last = int(moving[-1]) + 1 if len(moving) else 0
-        return None if last >= len(still) else round(last * self.period_s, 6)
-
-    def way_m(self, since_s: float, until_s: float = math.inf) -> float:
-        """Largest distance of the tool from where it was then."""
-        tool = self.column("tool_m", since_s, until_s)
-        return float(np.linalg.norm(tool - tool[0], axis=1).max())
-
-    def pushes_n(self, since_s: float = -math.inf) -> Array:
-        """(T,) size of the contact force on the arm."""
-        return np.linalg.norm(self.column("push_n", since_s), axis=1)
-
-    def breaches(self, reference: bool = True) -> list[str]:
-        """Everything at the motors, joints, tool and reference that was not inside its limit.
-
-        Without `reference`: where the loop did not run at every period, and its reference stood still meanwhile.
-        """
-        ends = [*self.cuts[1:], len(self.ticks)]
-        found: dict[str, float] = {}
-        for first, end in zip(self.cuts, ends, strict=True):
-            for name, excess in self._excesses(self.ticks[first:end]):
-                if not excess <= 1e-6 and (reference or "reference" not in name):
-                    found[name] = max(excess, found.get(name, 0.0))
-        return [f"{name} by {excess:.3g}" for name, excess in found.items()]
-
     def goes_on(self) -> bool:
         """A person looks after the cell; then an episode runs as it should."""
         self.person = True
@@ -214,7 +168,7 @@ class Cell:
         since_s, steps = self.now_s, round(0.5 * self.config.robot.policy_hz)
         if said(self.to_and_fro, steps):
             return False
-        return 0.03 < self.way_m(since_s) < 0.15
+        return 0.03 < self.tape.way_m(since_s) < 0.15
 
     def outcome(
         self,
@@ -230,9 +184,9 @@ class Cell:
     ) -> Outcome:
         """Judge, then see whether it goes on; the devices are closed. The arm had to come to rest after `since_s`, and
         stay so until `until_s`; `reference` as in `breaches`."""
-        held_s = None if since_s is None else self.rest_s(since_s, until_s)
+        held_s = None if since_s is None else self.tape.rest_s(since_s, until_s)
         restarted = self.goes_on() if go_on else None
-        failed = [name for name, met in checks.items() if not met] + self.breaches(reference)
+        failed = [name for name, met in checks.items() if not met] + self.tape.breaches(reference)
         if since_s is not None and held_s is None:
             failed.append("never at rest")
         if restarted is False:
@@ -263,7 +217,7 @@ class Cell:
         mujoco.mju_mat2Quat(turn, site.xmat)
         reference_m = np.array(world.loop.motion.now.tcp.position_m)
         values = (q_rad, dq_rad_s, self._sent_nm, site.xpos, turn, reference_m, self._push_n())
-        self.ticks.append(Tick(now_s, *(frozen(value) for value in values)))
+        self.tape.ticks.append(Tick(now_s, *(frozen(value) for value in values)))
         return tau
 
     def _push_n(self) -> Array:
@@ -297,33 +251,6 @@ class Cell:
         else:
             authority.arm(taken.fence, taken.revision, "person")
         authority.release(taken.fence)
-
-    def _excesses(self, ticks: Sequence[Tick]) -> Sequence[tuple[str, float]]:
-        """By how much each quantity was beyond its limit at the worst."""
-        if len(ticks) < 4:
-            return []
-        limits, safety, box, dt = self.limits, self.config.safety, self.env.scene.task.workspace, self.period_s
-        names = ("q_rad", "dq_rad_s", "tau_nm", "tool_m", "reference_m")
-        q, dq, tau, tool, reference = (np.array([getattr(tick, name) for tick in ticks]) for name in names)
-        speed = np.diff(reference, axis=0) / dt
-        acceleration, jerk = np.diff(speed, axis=0) / dt, np.diff(speed, n=2, axis=0) / dt**2
-        room = LAG_M + np.maximum(np.maximum(box.low_m - tool[0], tool[0] - np.array(box.high_m)), 0.0)
-        largest = safety.max_acceleration_m_s2
-        return [
-            ("torque, Nm", _worst(np.abs(tau) - limits.tau_max_nm)),
-            ("torque rate, Nm/s", _worst(np.abs(np.diff(tau, axis=0)) / dt - TAU_RATE_NM_S)),
-            ("joint position, rad", _worst(np.maximum(limits.q_min_rad - q, q - limits.q_max_rad))),
-            ("joint speed, rad/s", _worst(np.abs(dq) - limits.dq_max_rad_s)),
-            ("tool outside its box, m", _worst(np.maximum(box.low_m - tool, tool - np.array(box.high_m)) - room)),
-            ("reference speed, m/s", _worst(np.abs(speed) - safety.max_speed_m_s)),
-            ("reference acceleration, m/s2", _worst(np.abs(acceleration) - largest)),
-            ("reference jerk, m/s3", _worst(np.abs(jerk) - largest / JERK_S)),
-        ]
-
-
-def _worst(excess: Array) -> float:
-    """The largest; NaN when any is no number."""
-    return float(np.max(excess))
 
 
 def said(call: Callable[..., object], *args: object) -> str:

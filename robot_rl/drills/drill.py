@@ -1,8 +1,10 @@
-"""What a drill is, and the list of all there are."""
+"""What a drill is, what it asks most often, and the list of all there are."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from robot_rl.errors import RobotRLError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,12 @@ def drill(number: int) -> Callable[[Drill], Drill]:
         return run
 
     return enter
+
+
+def refusal(call: Callable[..., object], *given: object) -> str:
+    """What a call was refused with; empty when it was not."""
+    try:
+        call(*given)
+    except RobotRLError as error:
+        return str(error)
+    return ""

@@ -77,7 +77,7 @@ def _data(cell: Cell) -> mujoco.MjData:
 def nearest_m(cell: Cell, pairs: list[tuple[int, int]]) -> float:
     """The shortest distance of any pair at every tenth tick, at most 1 m."""
     model, data, nearest = cell.world.model, _data(cell), 1.0
-    for tick in cell.ticks[::10]:
+    for tick in cell.tape.ticks[::10]:
         data.qpos[: len(tick.q_rad)] = tick.q_rad
         mujoco.mj_kinematics(model, data)
         nearest = min(nearest, *(mujoco.mj_geomDistance(model, data, *pair, 1.0, None) for pair in pairs))

@@ -1,6 +1,5 @@
 """Drills of group F: what is learnt from, and what becomes of the weights when it is not sound."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ import numpy as np
 from robot_rl.clock import ManualClock
 from robot_rl.data.demos import DemoStore
 from robot_rl.data.log import EpisodeLog
-from robot_rl.drills.drill import Outcome, drill
+from robot_rl.drills.drill import Outcome, drill, refusal
 from robot_rl.drills.ends import new_learner
 from robot_rl.drills.records import ACTION, STATE, STEPS, made_up
 from robot_rl.drills.runs import Run
 from robot_rl.drills.tracked import TrackedCell
-from robot_rl.errors import RobotRLError
 from robot_rl.learn.policy_file import policy_to_bytes
 from robot_rl.learn.rlpd import RlpdAgent
 from robot_rl.learn.soundness import WINDOW
@@ -35,7 +33,7 @@ def nan_record(folder: Path, seed: int) -> Outcome:
         before, wrong, said = learner.practice.digest(), [], []
         for name, bad in _spoilt(frames[-1]).items():
             for taker in (log.append, learner.insert) if name != "image" else (log.append,):
-                said.append(_refusal(taker, bad))
+                said.append(refusal(taker, bad))
                 if "frame 5" not in said[-1]:
                     wrong.append(f"{name} ({said[-1] or 'taken'})")
         log.commit()
@@ -61,14 +59,6 @@ def _spoilt(frame: Frame) -> dict[str, Frame]:
         "action": replace(frame, transition=replace(transition, executed=action)),
         "image": replace(frame, images=image),
     }
-
-
-def _refusal(taker: Callable[[Any], object], given: Any) -> str:
-    try:
-        taker(given)
-    except RobotRLError as error:
-        return str(error)
-    return ""
 
 
 @drill(56)
@@ -153,7 +143,7 @@ def nothing_shown(folder: Path, seed: int) -> Outcome:
             for k in range(count):
                 log.append(_shown(k, seed, action, success))
             log.commit()
-        messages.append(_refusal(lambda path: DemoStore(path).kept(), folder / name))
+        messages.append(refusal(lambda path: DemoStore(path).kept(), folder / name))
     run = Run("dry-run", folder / "run", f"demos={folder / 'still'}", "human.corrections=false")
     code, message = run.end(), run.line("robot-rl:").replace(f"{folder}/", "")
     counted = [f"of {n} episodes" in said for n, said in zip((3, 3, 1, 3), (*messages, message), strict=True)]

@@ -3,7 +3,7 @@
 import socket
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,10 @@ import numpy as np
 
 from robot_rl.clock import MonotonicClock
 from robot_rl.config import LinkConfig
-from robot_rl.drills.drill import Outcome, drill
+from robot_rl.drills.drill import Outcome, drill, refusal
 from robot_rl.drills.ends import HASH, LAYOUT, ActorEnd, LearnerEnd, difference, new_learner
 from robot_rl.drills.records import STATE, made_up
 from robot_rl.drills.runs import until
-from robot_rl.errors import LinkError
 from robot_rl.learn.policy import Policy
 from robot_rl.learn.policy_file import policy_to_bytes
 from robot_rl.link import link_pb2 as pb
@@ -113,11 +112,11 @@ def other_side(folder: Path, seed: int) -> Outcome:
     actor = ActorEnd(folder / "practice", learner.port, config_hash="fedcba9876543210")
     _append(actor, seed, range(10), 0)
     before_s = time.monotonic()
-    first = _refusal(lambda: actor.courier.agree(10.0))
+    first = refusal(lambda: actor.courier.agree(10.0))
     detected_s = time.monotonic() - before_s
     calls = Calls(LinkConfig(f"127.0.0.1:{learner.port}"), Access())
     hello = pb.HelloRequest(protocol=PROTOCOL + 1, config_hash=HASH, actor="actor", courier="c", package_version="9")
-    second = _refusal(lambda: calls.hello(hello))
+    second = refusal(lambda: calls.hello(hello))
     calls.close()
     actor.courier.close(0.0)
     actor.log.close()
@@ -129,14 +128,6 @@ def other_side(folder: Path, seed: int) -> Outcome:
     return Outcome(both and versions and taken == 0, seen, first, detected_s, lost=taken)
 
 
-def _refusal(call: Callable[[], object]) -> str:
-    try:
-        call()
-    except LinkError as error:
-        return str(error)
-    return ""
-
-
 @drill(31)
 def enormous_message(folder: Path, seed: int) -> Outcome:
     """A message that says it has 1 GiB, one that says 2^32 - 1 bytes, and one a little too large to be sent."""
@@ -145,7 +136,7 @@ def enormous_message(folder: Path, seed: int) -> Outcome:
     answers = [_claim(learner.port, size) for size in (1 << 30, (1 << 32) - 1)]
     grown = _largest_mib() - before
     calls = Calls(LinkConfig(f"127.0.0.1:{learner.port}"), Access())
-    large = _refusal(lambda: calls.append(pb.AppendRequest(actor="a" * (MAX_MESSAGE_BYTES + 1))))
+    large = refusal(lambda: calls.append(pb.AppendRequest(actor="a" * (MAX_MESSAGE_BYTES + 1))))
     calls.close()
     actor = ActorEnd(folder / "practice", learner.port)
     _append(actor, seed, range(20), 0)

@@ -43,10 +43,10 @@ def nan_in_one_component(folder: Path, seed: int) -> Outcome:
     on_wire = _on_the_wire(seed, partial(_misplaced, np.nan))
     checks = {
         "refused before anything moved": bool(refusal) and at_once,
-        "at rest in time": (cell.rest_s(since_s) or 9.0) < HELD_S,
+        "at rest in time": (cell.tape.rest_s(since_s) or 9.0) < HELD_S,
         "nothing of it at the motors": on_wire[0],
     }
-    seen = f"action refused, tool went on {1e3 * cell.way_m(since_s):.1f} mm; {on_wire[1]}"
+    seen = f"action refused, tool went on {1e3 * cell.tape.way_m(since_s):.1f} mm; {on_wire[1]}"
     return cell.outcome(checks, seen, f"{refusal} | {on_wire[2]}", since_s, 0.0)
 
 
@@ -102,7 +102,7 @@ def action_of_the_wrong_kind(folder: Path, seed: int) -> Outcome:
     checks = {
         f"refused: {', '.join(silent)}": not silent,
         f"shape in the message: {', '.join(vague)}": not vague,
-        "at rest in time": bool(silent) or (cell.rest_s(since_s) or 9.0) < HELD_S,
+        "at rest in time": bool(silent) or (cell.tape.rest_s(since_s) or 9.0) < HELD_S,
     }
     seen = f"{len(WRONG) - len(silent)} of {len(WRONG)} kinds refused, {len(silent) + len(vague)} without their shape"
     return cell.outcome(checks, seen, " | ".join(told), since_s, 0.0)
@@ -117,10 +117,9 @@ def chatter(folder: Path, seed: int) -> Outcome:
     alarms = cell.alarms()
     cell.wait(1.0)
     checks = {"went on": not trouble, "an alarm about chatter": "chatter" in alarms}
-    tau = np.abs(np.diff(cell.column("tau_nm", since_s), axis=0)).max() / cell.period_s
-    seen = (
-        f"200 reversals in 4 s; tool moved {1e3 * cell.way_m(since_s):.1f} mm, torque changed by at most {tau:.0f} Nm/s"
-    )
+    tau = np.abs(np.diff(cell.tape.column("tau_nm", since_s), axis=0)).max() / cell.period_s
+    way_mm = 1e3 * cell.tape.way_m(since_s)
+    seen = f"200 reversals in 4 s; tool moved {way_mm:.1f} mm, torque changed by at most {tau:.0f} Nm/s"
     return cell.outcome(checks, seen, trouble or alarms, since_s + 4.0)
 
 
@@ -220,7 +219,7 @@ def no_time_at_all(folder: Path, seed: int) -> Outcome:
             cell.arm.wire = partial(_valid_for, validity_s)
             cell.drive(-FORWARD, 1)
             told = cell.refusal()
-        torques[validity_s] = cell.column("tau_nm", since_s)
+        torques[validity_s] = cell.tape.column("tau_nm", since_s)
     kept = all(np.array_equal(torques[None], tau) for tau in torques.values())
     built = [hz for hz in ("0", "-500") if not said(load_config, [f"robot.control_hz={hz}"])]
     taken = [period_s for period_s in (0.0, -0.002) if _moves(period_s, cell.config.safety, cell.env.reading.arm.tcp)]
@@ -284,10 +283,10 @@ def _on_the_wire(seed: int, spoil: Callable[[Pose], Pose]) -> tuple[bool, str, s
             said(cell.drive, -ASIDE, 4)
         else:
             cell.wait(0.4)
-        torques.append(cell.column("tau_nm", since_s)[:200])
+        torques.append(cell.tape.column("tau_nm", since_s)[:200])
     silence, fault = torques
     worst = float(np.abs(silence - fault).max()) if np.isfinite(fault).all() else np.inf
-    refused = bool(worst == 0.0 and not cell.breaches())
+    refused = bool(worst == 0.0 and not cell.tape.breaches())
     text = "torques as in silence" if refused else f"torques up to {worst:.1f} Nm from those of silence"
     return refused, text, cell.refusal()
 
@@ -305,7 +304,7 @@ def _turns(seed: int, spoil: Callable[[Pose, int], Pose]) -> Array:
     since_s = cell.now_s
     cell.arm.wire = lambda command: replace(command, target=spoil(command.target, command.sequence))
     cell.drive(np.array([0.0, -0.5, 0.0, 0.3, 0.0, 0.5], np.float32), 10)
-    return cell.column("turn", since_s)
+    return cell.tape.column("turn", since_s)
 
 
 def _encoder_fault(seed: int, lasts_s: float, lie: Callable[[Cell, Array], Array]) -> Outcome:
@@ -326,20 +325,21 @@ def _encoder_fault(seed: int, lasts_s: float, lie: Callable[[Cell, Array], Array
     message = cell.view()
     cell.person = False
     alone = said(cell.begin)
+    way_m = cell.tape.way_m(since_s)
     checks = {
         "latched at once": bool(stopped) and stopped[0] - since_s < 0.01,
         "refused afterwards": bool(after),
         "nothing goes on without a person": bool(alone),
-        "at rest in time": (cell.rest_s(since_s) or 9.0) < HELD_S,
-        "no way but to brake": cell.way_m(since_s) < 0.05,
+        "at rest in time": (cell.tape.rest_s(since_s) or 9.0) < HELD_S,
+        "no way but to brake": way_m < 0.05,
     }
-    seen = f"tool went on {1e3 * cell.way_m(since_s):.1f} mm, torque within {_span(cell, since_s):.1f} Nm of the first"
+    seen = f"tool went on {1e3 * way_m:.1f} mm, torque within {_span(cell, since_s):.1f} Nm of the first"
     detected_s = round(stopped[0] - since_s, 6) if stopped else None
     return cell.outcome(checks, seen, f"{message} | {trouble or after}", since_s, detected_s, reference=False)
 
 
 def _span(cell: Cell, since_s: float) -> float:
-    tau = cell.column("tau_nm", since_s)
+    tau = cell.tape.column("tau_nm", since_s)
     return float(np.abs(tau - tau[0]).max())
 
 

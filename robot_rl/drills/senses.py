@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,121 +14,15 @@ from controllers.records import ArmState
 from robot_rl.actor import Choice, Counter, run_episode
 from robot_rl.data.demos import DemoStore
 from robot_rl.data.log import EpisodeLog
+from robot_rl.drills.blind import Change, episode, spoilt
 from robot_rl.drills.cell import ASIDE, HELD_S, Cell, said
 from robot_rl.drills.drill import Outcome, drill
-from robot_rl.errors import FaultError, HardwareError, HeldError, StaleError
+from robot_rl.errors import HardwareError
 from robot_rl.hardware import Frame
 from robot_rl.operator import State
-from robot_rl.types import Frame as Record
 from robot_rl.types import Source
 
 CAMERAS = ("wrist", "side")
-FIRST_S, STEPS = 0.35, 20
-"""When, in an episode of so many steps, the fault begins"""
-
-
-@dataclass
-class Blind:
-    """What came of an episode in which something was wrong with a camera or with the arm's reading."""
-
-    cell: Cell
-    since_s: float
-    """When the fault began"""
-    error: str
-    """How the episode ended; empty when nothing stopped it"""
-    ended_s: float
-    until_s: float
-    """End of the silence that followed"""
-    kept: list[Record]
-    """Frames that were passed on"""
-
-    def late(self) -> list[Record]:
-        """Frames kept of what was observed during the fault."""
-        return [frame for frame in self.kept if frame.stamp_s >= self.since_s]
-
-    def checks(self) -> dict[str, bool]:
-        rest_s = self.cell.rest_s(self.since_s, self.until_s)
-        return {
-            "noticed": bool(self.error),
-            "nothing kept of it": not self.late(),
-            "at rest in time": rest_s is not None and rest_s < HELD_S + 0.2,
-        }
-
-    def seen(self) -> str:
-        way_mm = 1e3 * self.cell.way_m(self.since_s, self.until_s)
-        return f"{len(self.kept)} frames kept before, {len(self.late())} of it, tool went on {way_mm:.1f} mm"
-
-    def detected_s(self) -> float | None:
-        return round(self.ended_s - self.since_s, 6) if self.error else None
-
-    def outcome(self, seen: str = "", **checks: bool) -> Outcome:
-        text = f"{self.seen()}{'; ' if seen else ''}{seen}"
-        return self.cell.outcome(
-            {**self.checks(), **{name.replace("_", " "): met for name, met in checks.items()}},
-            text,
-            self.error,
-            self.since_s,
-            self.detected_s(),
-            lost=0,
-            until_s=self.until_s,
-        )
-
-
-def episode(cell: Cell, fault: Callable[[float], None], on_frame: Callable[[Record], None] = lambda _: None) -> Blind:
-    """An episode to and fro; `fault` is given the time from which on something is wrong. Then a second of silence."""
-    kept: list[Record] = []
-    since_s = [np.inf]
-
-    def choose(_: object) -> Choice:
-        if not np.isfinite(since_s[0]):
-            since_s[0] = cell.now_s + FIRST_S
-            fault(since_s[0])
-        return Choice(ASIDE * (1.0 if len(kept) % 8 < 4 else -1.0), Source.POLICY)
-
-    def keep(frame: Record) -> None:
-        on_frame(frame)
-        kept.append(frame)
-        if len(kept) > STEPS:
-            raise HardwareError("the episode went on as if nothing were wrong")
-
-    step = cell.env.step
-
-    def once(action: np.ndarray) -> Any:
-        """The first interruption is what is looked at: no other episode is begun."""
-        try:
-            return step(action)
-        except (HeldError, FaultError, StaleError) as error:
-            raise HardwareError(f"{type(error).__name__}: {error}") from error
-
-    cell.env.step = once  # type: ignore[method-assign]
-    error = said(run_episode, cell.env, 0, choose, keep)
-    cell.env.step = step  # type: ignore[method-assign]
-    ended_s = cell.now_s
-    error = "" if "as if nothing" in error else error
-    cell.wait(1.0)
-    return Blind(cell, since_s[0], error, ended_s, cell.now_s, kept)
-
-
-Change = Callable[[Frame, Frame], Frame]
-"""From what the camera should give, and the last good frame, to what it gives."""
-
-
-def spoilt(cell: Cell, change: Change, on_frame: Callable[[Record], None] = lambda _: None) -> Blind:
-    """An episode in which the first camera's frames are changed from some time on; afterwards it is well again."""
-    camera, good = cell.cameras[0], [cell.cameras[0].read()]
-
-    def fault(since_s: float) -> None:
-        def spoil(frame: Frame) -> Frame:
-            if frame.stamp_s >= since_s:
-                return change(frame, good[0])
-            good[0] = frame
-            return frame
-
-        camera.spoil = spoil
-
-    blind = episode(cell, fault, on_frame)
-    camera.spoil = lambda frame: frame
-    return blind
 
 
 @drill(11)
@@ -278,7 +172,7 @@ def wall_clock_jumps(folder: Path, seed: int) -> Outcome:
             log.commit(timeout_s=10.0)
         (recorded,) = DemoStore(folder / name).episodes()
         stamps = np.array([frame.stamp_s for frame in recorded.frames])
-        columns = [cell.column(name) for name in ("tau_nm", "q_rad", "tool_m")]
+        columns = [cell.tape.column(name) for name in ("tau_nm", "q_rad", "tool_m")]
         runs.append([*columns, recorded.observations, stamps])
         if name == "plain":
             cell.env.close()
@@ -305,8 +199,8 @@ def stamps_from_the_future(folder: Path, seed: int) -> Outcome:
     cell.wait(1.0)
     checks = {f"frame: {name}": met for name, met in eye.checks().items()}
     checks |= {f"reading: {name}": met for name, met in arm.checks().items()}
-    checks["command: silence, not fresh for ever"] = (cell.rest_s(since_s) or 9.0) < HELD_S
-    seen = f"frame: {eye.seen()}; reading: {arm.seen()}; command: tool went on {1e3 * cell.way_m(since_s):.1f} mm"
+    checks["command: silence, not fresh for ever"] = (cell.tape.rest_s(since_s) or 9.0) < HELD_S
+    seen = f"frame: {eye.seen()}; reading: {arm.seen()}; command: tool went on {1e3 * cell.tape.way_m(since_s):.1f} mm"
     told = f"{eye.error} | {arm.error} | {verdict.why or verdict.reasons}"
     return cell.outcome(checks, seen, told, since_s, 0.0, lost=0)
 
@@ -321,7 +215,7 @@ def control_loop_overrun(folder: Path, seed: int) -> Outcome:
     _stall(cell, 5 * cell.period_s)
     counted = _overruns(cell) - counted
     went_on = not said(cell.drive, ASIDE, 2)
-    way_m = cell.way_m(since_s)
+    way_m = cell.tape.way_m(since_s)
     long_s = cell.now_s
     _stall(cell, 0.45)
     resumed_s = cell.now_s
@@ -332,11 +226,11 @@ def control_loop_overrun(folder: Path, seed: int) -> Outcome:
         "short: counted": counted > 0,
         "short: goes on": went_on and way_m > 0.02,
         "long: held": cell.state in (State.HOLD, State.STOPPED) and bool(refused),
-        "long: no motion after it but braking": cell.way_m(resumed_s) < 0.02,
+        "long: no motion after it but braking": cell.tape.way_m(resumed_s) < 0.02,
     }
     seen = (
         f"5 periods: counted {counted} times, went on {1e3 * way_m:.0f} mm; 0.45 s: {cell.state.value}, "
-        f"tool moved {1e3 * cell.way_m(resumed_s):.1f} mm after it"
+        f"tool moved {1e3 * cell.tape.way_m(resumed_s):.1f} mm after it"
     )
     return cell.outcome(checks, seen, f"{message} | {refused}", long_s, round(resumed_s - long_s, 6), reference=False)
 

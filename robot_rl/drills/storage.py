@@ -17,10 +17,10 @@ from robot_rl.clock import ManualClock
 from robot_rl.data.checkpoint import Checkpoint, load_newest, save_checkpoint
 from robot_rl.data.demos import DemoStore
 from robot_rl.data.log import EpisodeLog, read_frames, scan
-from robot_rl.drills.drill import Outcome, drill
+from robot_rl.drills.drill import Outcome, drill, refusal
 from robot_rl.drills.records import made_up, prints
 from robot_rl.drills.runs import Run, until
-from robot_rl.errors import RobotRLError, StorageError
+from robot_rl.errors import StorageError
 from sim2real.faults import Fault, FaultyDisk, Script
 
 FRAMES, GROUP, PLACES = 60, 5, 40
@@ -255,7 +255,7 @@ def foreign_demos(folder: Path, seed: int) -> Outcome:
     ways: list[Callable[[Path], object]] = [DemoStore]
     for form in ("serl", "robomimic", "lerobot"):
         ways.append(lambda path, form=form: curate.import_set(str(path), str(folder / "imported"), form))  # type: ignore[misc]
-    messages = [_refusal(way, path) for way in ways for path in given]
+    messages = [refusal(way, path) for way in ways for path in given]
     open_ways = [k for k, message in enumerate(messages) if not message]
     outside = (folder.parent / "outside.txt").exists() or (folder.parent.parent / "outside.txt").exists()
     seen = (
@@ -263,14 +263,6 @@ def foreign_demos(folder: Path, seed: int) -> Outcome:
     )
     passed = not (open_ways or mark.exists() or outside or (folder / "imported").exists())
     return Outcome(passed, seen, _short(messages[0], folder))
-
-
-def _refusal(way: Callable[[Path], object], path: Path) -> str:
-    try:
-        way(path)
-    except RobotRLError as error:
-        return str(error)
-    return ""
 
 
 @drill(68)

@@ -10,9 +10,11 @@ from controllers.records import PoseCommand, Verdict
 from robot_rl.compose import load_config
 from robot_rl.drills.runs import SMALL
 from robot_rl.drivers.sim_world import SimWorld
+from robot_rl.env import RobotEnv
 from robot_rl.errors import RobotRLError
-from robot_rl.make import make_env
+from robot_rl.make import open_devices
 from robot_rl.operator import Pilot
+from robot_rl.tasks import make_task
 
 AT_REST_M_S = 1e-3
 JERK_S = 0.025
@@ -44,12 +46,15 @@ class TrackedCell:
         """Without `simulated` nobody stands in for the person who arms and clears."""
         config = load_config([*SMALL, f"seed={seed}", *settings])
         self.safety, self.period_s = config.safety, 1.0 / config.robot.control_hz
-        self.env = make_env(config)
-        assert isinstance(self.env.clock, SimWorld)
-        self.world = self.env.clock
+        devices = open_devices(config, make_task(config.task))
+        assert isinstance(devices.clock, SimWorld)
+        self.world = devices.clock
         self.authority = self.world.guard.authority
-        self.env.clock = self
-        self.env.pilot = Pilot(self.authority, self, "actor", simulated=simulated)
+        pilot = Pilot(self.authority, self, "actor", simulated=simulated)
+        rates = config.robot.policy_hz, config.task.max_steps
+        self.env = RobotEnv(
+            devices.arm, devices.gripper, devices.cameras, self, pilot, devices.scene, *rates, simulated=True
+        )
         self.samples: list[Sample] = []
         self.at_every_period: Callable[[], None] = lambda: None
         self.ends_s = float("inf")

@@ -1,187 +1,22 @@
-"""Faults 45 to 54: the arm at its own limits, against things, and where nobody thought it would be."""
+"""Faults 49 to 54: the arm against things, stopped by others, and where nobody thought it would be."""
 
-from collections.abc import Callable
-from functools import partial
-from itertools import product
 from pathlib import Path
 
 import mujoco
 import numpy as np
 
-from controllers.pose import Pose
 from robot_rl.drills.cell import ASIDE, FORWARD, HELD_S, Cell, home, said
 from robot_rl.drills.drill import Outcome, drill
-from robot_rl.drills.geometry import at_end, jacobian, links_and_links, links_and_table, nearest_m, towards, turning
 from robot_rl.drills.watched import JammedGripper
-from robot_rl.drills.yard import Yard, wide
+from robot_rl.drills.yard import Yard
 from robot_rl.drivers.sim import SimGripper
 from robot_rl.operator import State
 from robot_rl.tasks.base import add_box, add_floor_and_light
-from robot_rl.types import Float32
 
-FOLDED = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 1.2, np.pi / 4])
-"""Joint angles of a panda with its hand near its upper arm."""
 CONTACT_N = 20.0
 """A push above it is a contact (Franka's own thresholds are of this order)."""
-MARGIN_M = 0.01
-"""Distance that links keep from each other and from the table."""
-NEAR = 15.0
-"""Condition number of the Jacobian (m and rad mixed) that is near a singularity; at home it is about 8."""
 SAG_M = 0.015
 """How far a payload that nobody knows of may pull a tool that holds: the clip of the reference."""
-HAND_LEVEL = np.array([0.0, 0.1, 0.0, -2.2, np.pi / 2, 1.6, np.pi / 2])
-"""Joint angles of a panda with its hand level, so that its wrist is the lowest part."""
-
-
-@drill(45)
-def joint_limits(folder: Path, seed: int) -> Outcome:
-    """Into each end of each joint, as fast as the arm can be told to go."""
-    rest_rad, cells, speed, told = [], [], [], set()
-    for joint, end in product(range(7), (0, 1)):
-        cell = Cell(seed, task=wide(), q_start_rad=at_end("panda", joint, end))
-        cell.begin()
-        error = said(cell.drive, partial(turning, cell, joint, 2.0 * end - 1), 30)
-        q, limits = cell.column("q_rad")[:, joint], cell.limits
-        left = q - limits.q_min_rad[joint] if end == 0 else limits.q_max_rad[joint] - q
-        rest_rad.append(float(left.min()))
-        speed.append(float((np.abs(cell.column("dq_rad_s")) / limits.dq_max_rad_s).max()))
-        told |= {error, *cell.reasons()} - {""}
-        cells.append(cell)
-    margin = cells[0].config.safety.joint_margin_rad
-    breaches = [f"joint {1 + k // 2}: {text}" for k, cell in enumerate(cells[:-1]) for text in cell.breaches()]
-    deep = [
-        f"{1 + k // 2}{'+' if k % 2 else '-'}: {rest:.3f}" for k, rest in enumerate(rest_rad) if not rest > margin / 2
-    ]
-    checks = {
-        f"stops in the outer half of the margin, {deep}": not deep,
-        f"no limit broken, {breaches}": not breaches,
-        "no vendor error": not any("Error" in text for text in told),
-    }
-    close = sum(rest < margin + 0.1 for rest in rest_rad)
-    seen = (
-        f"14 ends, {close} of them reached; nearest {min(rest_rad):.3f} rad (margin {margin}), "
-        f"largest speed {100 * max(speed):.0f}% of the joint's"
-    )
-    for cell in cells[:-1]:
-        cell.env.close()
-    return cells[-1].outcome(checks, seen, ", ".join(sorted(told)), cells[-1].now_s - 1.0, go_on=False)
-
-
-@drill(46)
-def singularities(folder: Path, seed: int) -> Outcome:
-    """The elbow straight (panda), the wrist aligned (ur5e): through it at full speed, and back."""
-    elbow = Cell(seed, task=wide())
-    shoulder_m = np.array([0.0, 0.0, 0.333])
-
-    def out() -> Float32:
-        return towards(elbow, np.append(elbow.world.data.site("tcp").xpos - shoulder_m, np.zeros(3)))
-
-    elbow_checks, elbow_seen, elbow_told = _through(elbow, out, lambda: -out())
-    q = home("ur5e")
-    sign = -float(np.sign(q[4]))
-    q[4] = -sign * 0.9
-    wrist = Cell(seed, "robot=ur5e", task=wide(), q_start_rad=q)
-    wrist_checks, wrist_seen, wrist_told = _through(
-        wrist, lambda: turning(wrist, 4, sign), lambda: turning(wrist, 4, -sign)
-    )
-    checks = {f"elbow: {name}": met for name, met in elbow_checks.items()}
-    checks |= {f"wrist: {name}": met for name, met in wrist_checks.items()}
-    checks[f"wrist: no limit broken, {wrist.breaches()}"] = not wrist.breaches()
-    wrist.env.close()
-    told = elbow_told or wrist_told
-    return elbow.outcome(checks, f"elbow: {elbow_seen}; wrist: {wrist_seen}", told, go_on=False)
-
-
-def _through(cell: Cell, there: Callable[[], Float32], back: Callable[[], Float32]) -> tuple[dict[str, bool], str, str]:
-    """Four seconds towards a singularity and two away from it."""
-    cell.begin()
-    n, spec = len(cell.limits.q_min_rad), cell.env.action_spec
-    conditions, shares = [], []
-
-    def go(action: Callable[[], Float32], steps: int) -> None:
-        for _ in range(steps):
-            before = cell.arm.read().tcp
-            cell.drive(action(), 1)
-            done = before.inverse() @ cell.arm.read().tcp
-            shares.append(float(np.abs(spec.from_motion(np.append(done.position_m, done.rotvec_rad()))).max()))
-            conditions.append(float(np.linalg.cond(jacobian(cell, n))))
-
-    trouble = said(go, there, 40)
-    way = slice(0, len(shares))
-    turned = cell.arm.read()
-    trouble = trouble or said(go, back, 20)
-    left = turned.tcp.inverse() @ cell.arm.read().tcp
-    left_m, left_rad = float(np.linalg.norm(left.position_m)), float(np.linalg.norm(left.rotvec_rad()))
-    nearest, top = int(np.argmax(conditions[way])), max(shares[way])
-    joints = float((np.abs(cell.column("dq_rad_s")) / cell.limits.dq_max_rad_s).max())
-    checks = {
-        "comes near": conditions[nearest] > NEAR and top > 0.2,
-        "slows": shares[nearest] < 0.5 * top,
-        "joints stay within half of their speed": joints < 0.5,
-        "can leave": not trouble and (left_m > 0.05 or left_rad > 0.2),
-    }
-    seen = (
-        f"condition number up to {conditions[nearest]:.0f}, there {100 * shares[nearest]:.0f}% of the largest step "
-        f"(before {100 * top:.0f}%), joints up to {100 * joints:.0f}% of their speed, "
-        f"leaves by {1e3 * left_m:.0f} mm, {left_rad:.2f} rad"
-    )
-    return checks, seen, trouble or ", ".join(cell.reasons())
-
-
-@drill(47)
-def into_the_table_and_itself(folder: Path, seed: int) -> Outcome:
-    """The links towards the table, in a box that was set too low, and the hand towards the arm's own base."""
-    table = Cell(seed, task=wide(add_floor_and_light), q_start_rad=HAND_LEVEL)
-    folded = Cell(seed, task=wide(), q_start_rad=FOLDED)
-    down, inwards = np.array([0, 0, -1.0, 0, 0, 0]), np.array([-1.0, 0, 0, 0, 0, 0])
-    seen, checks, told = [], {}, set()
-    for name, cell, way, pairs in (
-        ("table", table, down, links_and_table),
-        ("itself", folded, inwards, links_and_links),
-    ):
-        cell.begin()
-        trouble = said(cell.drive, partial(towards, cell, way), 40)
-        distance_m = nearest_m(cell, pairs(cell))
-        checks[f"{name}: {MARGIN_M} m kept"] = distance_m > MARGIN_M - 0.003
-        checks[f"{name}: goes on"] = not trouble
-        checks[f"{name}: no limit broken, {cell.breaches()}"] = not cell.breaches()
-        seen.append(f"{name}: nearest {1e3 * distance_m:.1f} mm, push at most {cell.pushes_n().max():.0f} N")
-        told |= {*cell.reasons(), trouble}
-    folded.env.close()
-    return table.outcome(checks, "; ".join(seen), ", ".join(sorted(told - {""})), go_on=False)
-
-
-@drill(48)
-def target_far_outside(folder: Path, seed: int) -> Outcome:
-    """Every target is 2 m outside the box's side wall, and a little further along it each time."""
-    cell = Cell(seed)
-    cell.begin()
-    since_s, wall_m = cell.now_s, cell.env.scene.task.workspace.high_m[1]
-
-    def far(pose: Pose) -> Pose:
-        return Pose(pose.position_m * [1, 0, 1] + [0.0, wall_m + 2.0, 0.0], pose.quat_wxyz)
-
-    cell.bend(far)
-    trouble = said(cell.drive, 0.5 * FORWARD, 25)
-    cell.bend(lambda pose: pose)
-    tool = cell.column("tool_m", since_s)
-    touched = int(np.argmax(tool[:, 1] > wall_m - 0.005))
-    past_m, back_m = float(tool[:, 1].max() - wall_m), float(wall_m - tool[touched:, 1].min())
-    slid_m = float(tool[-1, 0] - tool[touched, 0])
-    end_s = cell.now_s
-    cell.wait(1.0)
-    checks = {
-        "goes on": not trouble,
-        "reaches the wall": touched > 0,
-        "not past it": past_m < 0.005,
-        "no bounce": back_m < 0.007,
-        "slides along it": slid_m > 0.05,
-    }
-    seen = (
-        f"tool {1e3 * past_m:.1f} mm past the wall at most, {1e3 * back_m:.1f} mm before it once there, "
-        f"slid {1e3 * slid_m:.0f} mm"
-    )
-    return cell.outcome(checks, seen, trouble or ", ".join(cell.reasons()), end_s)
 
 
 @drill(49)
@@ -201,19 +36,19 @@ def unknown_payload(folder: Path, seed: int) -> Outcome:
     checks = {
         "no false stop": not trouble and cell.state is not State.STOPPED,
         "hold off by less than the clip": sag_m < SAG_M,
-        "rises no further than it sagged": cell.way_m(dropped_s) < 1.5 * SAG_M,
+        "rises no further than it sagged": cell.tape.way_m(dropped_s) < 1.5 * SAG_M,
         "back where it should be": _lag_m(cell) < 0.002,
     }
     seen = (
         f"1.5 kg: tool {1e3 * sag_m:.1f} mm off, sensor up to {force_n:.1f} N; dropped: moves "
-        f"{1e3 * cell.way_m(dropped_s):.1f} mm, then {1e3 * _lag_m(cell):.1f} mm off"
+        f"{1e3 * cell.tape.way_m(dropped_s):.1f} mm, then {1e3 * _lag_m(cell):.1f} mm off"
     )
     return cell.outcome(checks, seen, trouble or cell.view(), dropped_s, until_s=cell.now_s)
 
 
 def _lag_m(cell: Cell) -> float:
     """Between tool and reference, now."""
-    return float(np.linalg.norm(cell.ticks[-1].tool_m - cell.ticks[-1].reference_m))
+    return float(np.linalg.norm(cell.tape.ticks[-1].tool_m - cell.tape.ticks[-1].reference_m))
 
 
 def _something(spec: mujoco.MjSpec, half_m: tuple[float, float, float], **more: object) -> None:
@@ -230,14 +65,14 @@ def hand_in_the_way(folder: Path, seed: int) -> Outcome:
     gentle = ("safety.clip_m=0.01", "task.force_budget_n=25", "task.force_stop_n=30")
     cell = Cell(seed, *gentle, task=Yard(build=lambda spec: _something(spec, (0.02, 0.06, 0.05), solref=[0.02, 1.0])))
     cell.begin()
-    cell.world.move_fixed("thing", cell.ticks[-1].tool_m + [0.09, 0.0, 0.0])
+    cell.world.move_fixed("thing", cell.tape.ticks[-1].tool_m + [0.09, 0.0, 0.0])
     said(cell.drive, FORWARD, 20)
     cell.wait(1.0)
-    end_s, pushes = cell.now_s, cell.pushes_n()
-    times = cell.column("time_s")
+    end_s, pushes = cell.now_s, cell.tape.pushes_n()
+    times = cell.tape.column("time_s")
     touched = np.flatnonzero(pushes > CONTACT_N)
     since_s = float(times[touched[0]]) if len(touched) else end_s
-    after_n = cell.pushes_n(since_s + HELD_S)
+    after_n = cell.tape.pushes_n(since_s + HELD_S)
     stops = [event.stamp_s for event in cell.world.guard.events if event.after is State.STOPPED]
     message = f"{cell.view()} | {', '.join(cell.reasons())}"
     cell.world.move_fixed("thing", np.array([0.0, 3.0, 0.0]))
@@ -291,7 +126,7 @@ def reset_blocked(folder: Path, seed: int) -> Outcome:
     error = said(cell.begin)
     gave_up_s = cell.now_s
     cell.wait(1.0)
-    pushes, force_limit_n = cell.pushes_n(since_s), cell.config.task.force_budget_n
+    pushes, force_limit_n = cell.tape.pushes_n(since_s), cell.config.task.force_budget_n
     end_s = cell.now_s
     cell.world.move_fixed("thing", np.array([0.0, 3.0, 0.0]))
     checks = {
@@ -330,9 +165,10 @@ def vendor_reflex(folder: Path, seed: int) -> Outcome:
             "stopped": cell.state is State.STOPPED,
             "every try refused": all(tries[1:]),
             "not cleared by a reset": bool(alone) and cell.state is State.STOPPED,
-            "at rest in time": (cell.rest_s(since_s, end_s) or 9.0) < HELD_S,
+            "at rest in time": (cell.tape.rest_s(since_s, end_s) or 9.0) < HELD_S,
         }
-        seen = f"{len(tries)} tries in {end_s - since_s:.1f} s, tool went on {1e3 * cell.way_m(since_s, end_s):.1f} mm"
+        way_mm = 1e3 * cell.tape.way_m(since_s, end_s)
+        seen = f"{len(tries)} tries in {end_s - since_s:.1f} s, tool went on {way_mm:.1f} mm"
         outcomes.append(cell.outcome(checks, seen, message, since_s, 0.002, until_s=end_s))
     vendor, loop = outcomes
     return Outcome(
@@ -358,7 +194,7 @@ def arm_is_elsewhere(folder: Path, seed: int) -> Outcome:
     q = home() + np.array([0.4, 0.2, 0.0, 0.2, 0.0, 0.0, 0.0])
     cell = Cell(seed, q_start_rad=q, task=Yard(low_m=(0.2, -0.4, 0.05), high_m=(0.75, 0.4, 0.6)))
     error = said(cell.begin)
-    moved = cell.ticks[cell.cuts[-1] :]
+    moved = cell.tape.ticks[cell.tape.cuts[-1] :]
     apart_m = float(np.linalg.norm(moved[0].reference_m - moved[0].tool_m))
     first_m = float(np.linalg.norm(cell.arm.sent[0].target.position_m - moved[0].tool_m))
     way_m = float(np.linalg.norm(moved[-1].tool_m - moved[0].tool_m))
@@ -369,7 +205,7 @@ def arm_is_elsewhere(folder: Path, seed: int) -> Outcome:
     mujoco.mj_forward(pushed.world.model, pushed.world.data)
     since_s = pushed.now_s
     pushed.wait(1.0)
-    refused, back_m = said(pushed.drive, ASIDE, 1), pushed.way_m(since_s)
+    refused, back_m = said(pushed.drive, ASIDE, 1), pushed.tape.way_m(since_s)
     told = pushed.view()
     pushed.env.close()
     checks = {

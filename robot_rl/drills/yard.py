@@ -8,7 +8,7 @@ import numpy as np
 from controllers.pose import Array, Pose
 from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.specs import AXES, ActionSpec
-from robot_rl.tasks.base import TOOL_DOWN, Reading, Task, Waypoint, Workspace, add_floor_and_light, around
+from robot_rl.tasks.base import TOOL_DOWN, Reading, Task, Waypoint, Workspace, World, add_floor_and_light, around
 
 Build = Callable[[mujoco.MjSpec], None]
 
@@ -39,11 +39,10 @@ class Yard(Task):
     def build(self, spec: mujoco.MjSpec) -> None:
         self._build(spec)
 
-    def reset(self, world: SimWorld, rng: np.random.Generator) -> Pose:
+    def reset(self, world: World, rng: np.random.Generator) -> Pose:
         if self._start_m is None:
-            quat = np.zeros(4)
-            mujoco.mju_mat2Quat(quat, world.data.site("tcp").xmat)
-            return Pose.of(world.data.site("tcp").xpos, quat)
+            assert isinstance(world, SimWorld)  # drills are simulated
+            return world.physics.tool()
         place_m = self.home.position_m + np.array(self._start_m) + around(rng, (0.005,) * 3)
         return Pose.of(place_m, self.home.quat_wxyz)
 

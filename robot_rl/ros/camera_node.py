@@ -6,7 +6,6 @@ The driver mends the camera; when it gives up, this process ends with exit code 
 import array
 import os
 import re
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,9 @@ from robot_rl.errors import ConfigError, StaleError
 from robot_rl.hardware import Frame
 from robot_rl.ros import qos
 from robot_rl.ros.convert import image_message, to_stamp
-from robot_rl.ros.node import ERROR, OK, WARN, DeviceNode, status
+from robot_rl.ros.node import ERROR, OK, WARN, status
+from robot_rl.ros.polled_node import PolledNode
 from robot_rl.ros.run import run
-from robot_rl.ros.text import Watched
 from robot_rl.suggest import nearest
 
 PARAMETERS = {
@@ -54,48 +53,43 @@ WAIT_S, STALE_WAIT_S = 0.2, 0.02
 MM_PER_M = 1000.0
 
 
-class CameraNode(DeviceNode):
+class CameraNode(PolledNode[RealSense | OpenCvCamera]):
     """Publishes each frame of one camera."""
 
     def __init__(self, context: Context | None = None) -> None:
         super().__init__("camera", PARAMETERS, context)
-        self._camera: RealSense | OpenCvCamera | None = None
         self._depth: Publisher | None = None
-        self._offered: list[Publisher] = []
-        self._paused, self._published, self._warned = threading.Event(), 0, False
-        self._thread = threading.Thread()
+        self._sequence, self._published, self._warned = 0, 0, False
 
     def open(self) -> None:
         settings = {name: self.get_parameter(name).value for name in PARAMETERS}
-        camera = self._camera = open_camera(settings)
-        self._frame_id = settings["frame_id"] or f"{camera.name}_color_optical_frame"
-        self._image = self._offer(Image, "color/image_raw")
-        self._info = self._offer(CameraInfo, "color/camera_info")
-        self._depth = self._offer(Image, "depth/image_raw") if settings["depth"] else None
+        camera = self.device = open_camera(settings)
+        self._sequence, self._frame_id = 0, settings["frame_id"] or f"{camera.name}_color_optical_frame"
+        self._image = self.offer(Image, f"{camera.name}/color/image_raw", qos.PICTURE)
+        self._info = self.offer(CameraInfo, f"{camera.name}/color/camera_info", qos.PICTURE)
+        depth = settings["depth"]
+        self._depth = self.offer(Image, f"{camera.name}/depth/image_raw", qos.PICTURE) if depth else None
 
-    def start(self) -> None:
-        self._paused.clear()
-        self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
-        self._thread.start()
-
-    def pause(self) -> None:
-        self._paused.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def release(self) -> None:
-        camera, self._camera = self._camera, None
-        if camera is not None:
-            camera.close()
-        while self._offered:
-            self.destroy_publisher(self._offered.pop())
+    def poll(self) -> None:
+        """Publish the next frame if it comes soon. Raises HardwareError when none ever will."""
+        camera = self.device
+        assert camera is not None
+        came = camera.wait(self._sequence, WAIT_S)
+        try:
+            frame = camera.read()
+        except StaleError:  # the driver is at it
+            self.paused.wait(STALE_WAIT_S)
+            return
+        if came:
+            self._publish(frame)
+            self._sequence = frame.sequence
 
     def health(self) -> list[DiagnosticStatus]:
-        if self._camera is None:
+        if self.device is None:
             return []
-        health = self._camera.health
+        health = self.device.health
         troubles = health.troubles
-        late = not health.age_s <= self._camera.stale_s
+        late = not health.age_s <= self.device.stale_s
         said = health.failure or (f"no frame for {health.age_s:.1f} s" if late else "streams")
         numbers = {
             "rate_hz": round(health.rate_hz, 2),
@@ -108,29 +102,8 @@ class CameraNode(DeviceNode):
             "failed_steps": troubles.failed,
         }
         level = ERROR if health.failure else WARN if late else OK
-        facts = {f"device_{name}": value for name, value in self._camera.facts.items()}
-        return [status(self._camera.name, level, said, **numbers, **facts)]
-
-    def _run(self) -> None:
-        with Watched(self.fail):
-            after = 0
-            while not self._paused.is_set():
-                after = self._next(after)
-
-    def _next(self, after: int) -> int:
-        """Publish the frame after `after` if it comes soon; its sequence. Raises HardwareError when none ever will."""
-        camera = self._camera
-        assert camera is not None
-        came = camera.wait(after, WAIT_S)
-        try:
-            frame = camera.read()
-        except StaleError:  # the driver is at it
-            self._paused.wait(STALE_WAIT_S)
-            return after
-        if came:
-            self._publish(frame)
-            return frame.sequence
-        return after
+        facts = {f"device_{name}": value for name, value in self.device.facts.items()}
+        return [status(self.device.name, level, said, **numbers, **facts)]
 
     def _publish(self, frame: Frame) -> None:
         stamp, (height, width, _) = to_stamp(self.get_clock(), frame.stamp_s), frame.image.shape
@@ -138,16 +111,16 @@ class CameraNode(DeviceNode):
             self._warn_of_size(frame.image.nbytes)
         self._image.publish(image_message(frame.image, stamp, self._frame_id))
         self._info.publish(self._calibration(stamp, width, height))
-        if self._depth is not None and isinstance(self._camera, RealSense):
-            self._depth.publish(depth_message(self._camera.depth(), stamp, self._frame_id))
+        if self._depth is not None and isinstance(self.device, RealSense):
+            self._depth.publish(depth_message(self.device.depth(), stamp, self._frame_id))
         self._published += 1
 
     def _calibration(self, stamp: Time, width: int, height: int) -> CameraInfo:
         """Of the device's own; all zero, which is ROS's word for unknown, where it has none."""
         message = CameraInfo(width=width, height=height)
         message.header.stamp, message.header.frame_id = stamp, self._frame_id
-        if isinstance(self._camera, RealSense):
-            lens = self._camera.lens
+        if isinstance(self.device, RealSense):
+            lens = self.device.lens
             message.distortion_model, message.d = "plumb_bob", list(lens.distortion)
             message.k = [lens.fx, 0.0, lens.cx, 0.0, lens.fy, lens.cy, 0.0, 0.0, 1.0]
             message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
@@ -161,11 +134,6 @@ class CameraNode(DeviceNode):
                 f"pictures of {size} bytes and no {PROFILE}: readers will lose some; set it to "
                 "launch/config/fastdds.xml"
             )
-
-    def _offer(self, kind: type, topic: str) -> Publisher:
-        assert self._camera is not None
-        self._offered.append(self.create_publisher(kind, f"{self._camera.name}/{topic}", qos.PICTURE))
-        return self._offered[-1]
 
 
 def open_camera(settings: Mapping[str, Any]) -> RealSense | OpenCvCamera:

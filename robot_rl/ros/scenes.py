@@ -1,11 +1,10 @@
 """Where a task is laid out: by a simulation in another process, or by a person at a real cell."""
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from controllers.pose import Pose, frozen
-from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.errors import HardwareError
 from robot_rl.ros.ask import Asker
 from robot_rl.ros.tracker import Tracker
@@ -26,7 +25,7 @@ class RosScene:
         """Raises HardwareError when the other side does not answer, or lays out something else."""
         seed = int(rng.integers(2**31))
         start = _pose(self._asker.ask({"reset": {"seed": seed}}, RESET_S))
-        own = _lay_out(self.task, self._tracker, np.random.default_rng(seed))
+        own = self.task.reset(self._tracker, np.random.default_rng(seed))
         if not np.abs(own.position_m - start.position_m).max() <= SAME_M:
             raise HardwareError(
                 f"the scene starts at {start.position_m.round(3).tolist()} m, task {self.task.name} of this side at "
@@ -47,7 +46,7 @@ class HandScene:
         self.task, self._tracker = task, tracker
 
     def reset(self, rng: np.random.Generator) -> Pose:
-        return _lay_out(self.task, self._tracker, Middle())
+        return self.task.reset(self._tracker, Middle())
 
 
 class Middle(np.random.Generator):
@@ -59,10 +58,6 @@ class Middle(np.random.Generator):
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         middle = 0.5 * (np.asarray(low, np.float64) + np.asarray(high, np.float64))
         return middle if size is None else np.broadcast_to(middle, size).copy()
-
-
-def _lay_out(task: Task, tracker: Tracker, rng: np.random.Generator) -> Pose:
-    return task.reset(cast(SimWorld, tracker), rng)  # a task puts things somewhere, and looks where they are
 
 
 def _pose(body: dict[str, Any]) -> Pose:

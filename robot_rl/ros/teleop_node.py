@@ -4,14 +4,12 @@ Whoever moves the arm decides what the largest deflection means. While a person 
 `rate_hz`; on release one zero comes, then nothing. Without the device nothing comes at all, and it is looked for.
 """
 
-import threading
 from pathlib import Path
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from rclpy.context import Context
-from rclpy.publisher import Publisher
 from sensor_msgs.msg import Joy
 
 from robot_rl.clock import MonotonicClock
@@ -21,9 +19,10 @@ from robot_rl.drivers.spacemouse import SpaceMouse
 from robot_rl.errors import ConfigError, HardwareError, StaleError
 from robot_rl.ros import qos
 from robot_rl.ros.convert import BASE, to_stamp
-from robot_rl.ros.node import ERROR, OK, WARN, DeviceNode, status
+from robot_rl.ros.node import ERROR, OK, WARN, status
+from robot_rl.ros.polled_node import PolledNode
 from robot_rl.ros.run import run
-from robot_rl.ros.text import Watched, one_line
+from robot_rl.ros.text import one_line
 from robot_rl.suggest import nearest
 
 DEVICES: dict[str, type[SpaceMouse] | type[Gamepad]] = {"spacemouse": SpaceMouse, "gamepad": Gamepad}
@@ -31,17 +30,15 @@ LOOK_S = 1.0
 """Between two looks for a device that is gone."""
 
 
-class TeleopNode(DeviceNode):
+class TeleopNode(PolledNode[SpaceMouse | Gamepad]):
     """Publishes what a person asks for."""
 
     def __init__(self, context: Context | None = None) -> None:
         super().__init__(
             "teleop", {"device": "spacemouse", "path": "", "rate_hz": 100.0, "dead_band": DEAD_BAND}, context
         )
-        self._monotonic, self._paused, self._thread = MonotonicClock(), threading.Event(), threading.Thread()
-        self._device: SpaceMouse | Gamepad | None = None
+        self._monotonic, self._due_s = MonotonicClock(), 0.0
         self._gone, self._losses, self._moving, self._events = "", 0, False, 0
-        self._offered: list[Publisher] = []
 
     def open(self) -> None:
         kind, rate_hz = self.get_parameter("device").value, self.get_parameter("rate_hz").value
@@ -51,46 +48,27 @@ class TeleopNode(DeviceNode):
             raise ConfigError(f"rate_hz is {rate_hz}; allowed: 1 to 1000")
         self._period_s = 1.0 / rate_hz
         self._open_device()
-        self._twist = self.create_publisher(TwistStamped, "teleop/twist", qos.COMMAND)
-        self._joy = self.create_publisher(Joy, "teleop/joy", qos.STATE)
-        self._offered = [self._twist, self._joy]
+        self._twist = self.offer(TwistStamped, "teleop/twist", qos.COMMAND)
+        self._joy = self.offer(Joy, "teleop/joy", qos.STATE)
 
-    def start(self) -> None:
-        self._paused.clear()
-        self._thread = threading.Thread(target=self._run, name="read", daemon=True)
-        self._thread.start()
-
-    def pause(self) -> None:
-        self._paused.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def release(self) -> None:
-        self._close_device()
-        while self._offered:
-            self.destroy_publisher(self._offered.pop())
+    def poll(self) -> None:
+        """One period: read and tell, or look for the device."""
+        if self.device is None:
+            self.paused.wait(LOOK_S)
+            self._look()
+        else:
+            self._read(self.device)
+        self._due_s = max(self._due_s + self._period_s, self._monotonic.now_s())
+        self.paused.wait(self._due_s - self._monotonic.now_s())
 
     def health(self) -> list[DiagnosticStatus]:
-        level = ERROR if self._gone else OK if self._device else WARN
+        level = ERROR if self._gone else OK if self.device else WARN
         kind = str(self.get_parameter("device").value)
         return [status(kind, level, self._gone or "is read", events=self._events, losses=self._losses)]
 
-    def _run(self) -> None:
-        with Watched(self.fail):
-            due_s = self._monotonic.now_s()
-            while not self._paused.is_set():
-                self._once()
-                due_s = max(due_s + self._period_s, self._monotonic.now_s())
-                self._paused.wait(due_s - self._monotonic.now_s())
-
-    def _once(self) -> None:
-        """One period: read and tell, or look for the device."""
-        if self._device is None:
-            self._paused.wait(LOOK_S)
-            self._look()
-            return
+    def _read(self, device: SpaceMouse | Gamepad) -> None:
         try:
-            said = self._device.read()
+            said = device.read()
         except StaleError as error:
             self.get_logger().warning(one_line(error), throttle_duration_sec=LOOK_S)
         except HardwareError as error:
@@ -109,16 +87,11 @@ class TeleopNode(DeviceNode):
     def _open_device(self) -> None:
         path, kind = str(self.get_parameter("path").value), self.get_parameter("device").value
         dead_band = self.get_parameter("dead_band").value
-        self._device = DEVICES[kind](Path(path) if path else None, dead_band=dead_band)
+        self.device = DEVICES[kind](Path(path) if path else None, dead_band=dead_band)
         self._gone, self._moving, self._events = "", False, 0
 
-    def _close_device(self) -> None:
-        device, self._device = self._device, None
-        if device is not None:
-            device.close()
-
     def _lose(self, error: HardwareError) -> None:
-        self._close_device()
+        self.close_device()
         self._gone, self._losses = one_line(error), self._losses + 1
         self.get_logger().error(f"{self._gone}; it is looked for every {LOOK_S:.0f} s")
 

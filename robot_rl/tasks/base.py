@@ -10,7 +10,6 @@ import numpy as np
 
 from controllers.pose import Array, Pose, quat_conj, quat_rotate
 from controllers.records import ArmState
-from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.errors import ConfigError
 from robot_rl.hardware import GripperState
 from robot_rl.specs import ActionSpec, Field
@@ -47,6 +46,38 @@ class Reading:
     gripper: GripperState | None
 
 
+class Body(Protocol):
+    """An object that is looked at."""
+
+    @property
+    def xpos(self) -> Array:
+        """(3,) m, base frame"""
+        ...
+
+
+class Bodies(Protocol):
+    """The objects of a cell, by name."""
+
+    def body(self, name: str) -> Body: ...
+
+
+class World(Protocol):
+    """What a task asks of the cell in which it is laid out, simulated or real."""
+
+    @property
+    def data(self) -> Bodies:
+        """Where the objects are now; as of `mujoco.MjData`."""
+        ...
+
+    def place(self, body: str, position_m: Array, yaw_rad: float = 0.0) -> None:
+        """A free object belongs at a position (3,) of the base frame, turned about the vertical."""
+        ...
+
+    def move_fixed(self, body: str, position_m: Array, yaw_rad: float = 0.0) -> None:
+        """So does a fixture."""
+        ...
+
+
 class Task(ABC):
     """One task in one cell. Methods after `reset` speak about the present episode."""
 
@@ -58,7 +89,7 @@ class Task(ABC):
     opening_m: float
     """Distance between the fingers at reset"""
     robot_fields: tuple[str, ...]
-    """Names of the robot's own state fields that the policy sees (see `robot_rl.env.ROBOT_FIELDS`)"""
+    """Names of the robot's own state fields that the policy sees (see `robot_rl.fields.ROBOT_FIELDS`)"""
     fields: tuple[Field, ...]
     """The task's own state fields, as `observe` gives them"""
 
@@ -67,7 +98,7 @@ class Task(ABC):
         """Add the scene to the robot's model."""
 
     @abstractmethod
-    def reset(self, world: SimWorld, rng: np.random.Generator) -> Pose:
+    def reset(self, world: World, rng: np.random.Generator) -> Pose:
         """Lay out a new episode; the returned pose T_base_tcp is where the tool starts."""
 
     @abstractmethod

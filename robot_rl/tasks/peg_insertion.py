@@ -12,7 +12,6 @@ import mujoco
 import numpy as np
 
 from controllers.pose import Array, Pose, quat_rotate
-from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.specs import ActionSpec, Field
 from robot_rl.tasks.base import (
     TOOL_DOWN,
@@ -20,6 +19,7 @@ from robot_rl.tasks.base import (
     Task,
     Waypoint,
     Workspace,
+    World,
     add_box,
     add_floor_and_light,
     around,
@@ -110,7 +110,7 @@ class PegInsertion(Task):
             height = self.RIM_M + p.wall_m
             add_box(socket, (0.004, 0.08, height / 2), (WALL_AT_M, 0.0, height / 2), STEEL, name="wall")
 
-    def reset(self, world: SimWorld, rng: np.random.Generator) -> Pose:
+    def reset(self, world: World, rng: np.random.Generator) -> Pose:
         p = self._params
         self._socket_m = np.array([CENTRE_M, 0.0, 0.0]) + around(rng, (p.socket_range_m, p.socket_range_m, 0.0))
         self._seen_m = self._socket_m + around(rng, (p.tracker_error_m,) * 3)

@@ -8,7 +8,6 @@ import mujoco
 import numpy as np
 
 from controllers.pose import Array, Pose
-from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.hardware import GripperState
 from robot_rl.specs import ActionSpec, Field
 from robot_rl.tasks.base import (
@@ -17,6 +16,7 @@ from robot_rl.tasks.base import (
     Task,
     Waypoint,
     Workspace,
+    World,
     add_box,
     add_floor_and_light,
     around,
@@ -57,7 +57,7 @@ class PickCube(Task):
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._params = params_from(Params, self.name, params)
-        self._world: SimWorld | None = None
+        self._world: World | None = None
         self._platform_m = np.zeros(3)
 
     def build(self, spec: mujoco.MjSpec) -> None:
@@ -75,7 +75,7 @@ class PickCube(Task):
             name="platform",
         )
 
-    def reset(self, world: SimWorld, rng: np.random.Generator) -> Pose:
+    def reset(self, world: World, rng: np.random.Generator) -> Pose:
         p = self._params
         self._world = world
         self._platform_m = np.array([0.46, 0.10, 0.0]) + around(rng, (p.platform_range_m,) * 2 + (0.0,))

@@ -8,7 +8,6 @@ import mujoco
 import numpy as np
 
 from controllers.pose import Array, Pose
-from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.specs import ActionSpec, Field
 from robot_rl.tasks.base import (
     TOOL_DOWN,
@@ -16,6 +15,7 @@ from robot_rl.tasks.base import (
     Task,
     Waypoint,
     Workspace,
+    World,
     add_floor_and_light,
     around,
     in_tool,
@@ -52,7 +52,7 @@ class Reach(Task):
         marker = spec.worldbody.add_body(name="target")
         marker.add_geom(size=[0.012, 0, 0], rgba=[0.9, 0.35, 0.1, 0.8], contype=0, conaffinity=0)
 
-    def reset(self, world: SimWorld, rng: np.random.Generator) -> Pose:
+    def reset(self, world: World, rng: np.random.Generator) -> Pose:
         p = self._params
         self._target_m = self.home.position_m + around(rng, (p.target_range_m,) * 3)
         world.move_fixed("target", self._target_m)

@@ -132,7 +132,7 @@ def test_control_c_and_terminate_end_cleanly_with_what_there_is_and_it_can_go_on
     tmp_path: Path, verb: str, stop: signal.Signals
 ) -> None:
     out = tmp_path / "run"
-    long = [word for word in SMALL if "env_steps" not in word]
+    long = [word for word in SMALL if "env_steps" not in word] + ["human.demos=2", "eval_episodes=1"]
     command = [sys.executable, "-m", "robot_rl.cli", verb, *long, "learner.env_steps=100000", f"out={out}"]
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -196,14 +196,31 @@ WRONG = {
 }
 
 
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str, str]]:
+    """Exit code, output and error of each wrong request."""
+    out = [f"out={tmp_path_factory.mktemp('refused')}/run"]
+    asked = {
+        name: [*words, *([] if any("out=" in word for word in words) else out)] for name, (words, _) in WRONG.items()
+    }
+    command = [sys.executable, "-m", "tests.e2e.asked"]
+    done = subprocess.run(command, cwd=ROOT, input=json.dumps(asked), capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_request_gets_one_clear_line_and_exit_code_2(name: str, tmp_path: Path) -> None:
-    arguments, hint = WRONG[name]
-    result = robot_rl(*arguments, *([] if any("out=" in a for a in arguments) else [f"out={tmp_path}/run"]))
-    lines = result.stderr.strip().splitlines()
-    assert result.returncode == 2, result.stderr
-    assert len(lines) == 1 and lines[0].startswith("robot-rl: ") and hint in lines[0]
-    assert result.stdout == ""
+def test_a_wrong_request_gets_one_clear_line_and_exit_code_2(name: str, refused) -> None:
+    code, output, error = refused[name]
+    lines = error.strip().splitlines()
+    assert code == 2, error
+    assert len(lines) == 1 and lines[0].startswith("robot-rl: ") and WRONG[name][1] in lines[0]
+    assert output == ""
+
+
+def test_a_wrong_request_in_a_process_started_for_it_gets_the_same_line(refused, tmp_path: Path) -> None:
+    result = robot_rl(*WRONG["unknown key"][0], f"out={tmp_path}/run")
+    assert (result.returncode, result.stdout, result.stderr) == tuple(refused["unknown key"])
 
 
 def test_a_foreign_policy_file_is_refused_before_anything_moves(tmp_path: Path) -> None:

@@ -177,8 +177,8 @@ def test_replaying_the_executed_actions_repeats_the_motion_exactly() -> None:
 @pytest.mark.parametrize(
     ("words", "places"),
     [
-        ("arm.command(", ["robot_rl/env.py", "sim2real/faults.py"]),
-        ("PoseCommand(", ["robot_rl/cell/codec.py", "robot_rl/env.py"]),
+        ("arm.command(", ["robot_rl/mover.py", "sim2real/faults.py"]),
+        ("PoseCommand(", ["robot_rl/cell/codec.py", "robot_rl/mover.py"]),
         ("loop.command(", ["robot_rl/cell/server.py", "robot_rl/drivers/sim.py"]),
         ("loop.tick(", ["robot_rl/cell/server.py", "robot_rl/drivers/sim_world.py"]),
     ],

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rl.drills import numbers
-from robot_rl.drills.cell import ASIDE, FORWARD, REST_M_S, Cell, said
+from robot_rl.drills.cell import ASIDE, FORWARD, Cell, said
 from robot_rl.drills.drill import DRILLS
+from robot_rl.drills.tape import REST_M_S
 from robot_rl.drills.watched import Tick
 from robot_rl.drills.yard import Yard
 from robot_rl.env import RobotEnv
@@ -31,18 +32,18 @@ def driven() -> Cell:
 
 
 def test_a_motion_and_its_end_have_no_breach(driven: Cell) -> None:
-    assert driven.breaches() == []
-    assert driven.way_m(0.6) > 0.03
+    assert driven.tape.breaches() == []
+    assert driven.tape.way_m(0.6) > 0.03
 
 
 def _spoilt(driven: Cell, index: int, **changes: Any) -> list[str]:
-    kept = driven.ticks
-    driven.ticks = list(kept)
-    driven.ticks[index] = replace(kept[index], **changes)
+    kept = driven.tape.ticks
+    driven.tape.ticks = list(kept)
+    driven.tape.ticks[index] = replace(kept[index], **changes)
     try:
-        return driven.breaches()
+        return driven.tape.breaches()
     finally:
-        driven.ticks = kept
+        driven.tape.ticks = kept
 
 
 BEYOND: dict[str, Callable[[Tick], dict[str, Any]]] = {
@@ -57,7 +58,7 @@ BEYOND: dict[str, Callable[[Tick], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("kind", BEYOND)
 def test_what_is_beyond_a_limit_for_one_period_is_found(driven: Cell, kind: str) -> None:
-    found = _spoilt(driven, 700, **BEYOND[kind](driven.ticks[700]))
+    found = _spoilt(driven, 700, **BEYOND[kind](driven.tape.ticks[700]))
     assert any(text.startswith(kind) for text in found)
 
 
@@ -68,7 +69,7 @@ def test_what_is_beyond_a_limit_for_one_period_is_found(driven: Cell, kind: str)
     st.sampled_from([np.nan, np.inf, -np.inf]),
 )
 def test_what_is_no_number_is_a_breach_wherever_it_is(driven: Cell, column: str, index: int, bad: float) -> None:
-    values = getattr(driven.ticks[index], column).copy()
+    values = getattr(driven.tape.ticks[index], column).copy()
     values[index % len(values)] = bad
     with np.errstate(invalid="ignore"):
         assert _spoilt(driven, index, **{column: values})
@@ -77,15 +78,15 @@ def test_what_is_no_number_is_a_breach_wherever_it_is(driven: Cell, column: str,
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 60), st.integers(1, 60), st.floats(0.01, 0.2))
 def test_a_tool_is_at_rest_from_its_last_motion_on(driven: Cell, moving: int, still: int, speed_m_s: float) -> None:
-    kept, dt = driven.ticks, driven.period_s
+    kept, dt = driven.tape.ticks, driven.period_s
     way = np.minimum(np.arange(moving + still + 1), moving) * speed_m_s * dt
-    driven.ticks = [replace(kept[0], time_s=k * dt, tool_m=np.array([x, 0.0, 0.0])) for k, x in enumerate(way)]
+    driven.tape.ticks = [replace(kept[0], time_s=k * dt, tool_m=np.array([x, 0.0, 0.0])) for k, x in enumerate(way)]
     try:
-        assert driven.rest_s(0.0) == pytest.approx(moving * dt)
-        driven.ticks = driven.ticks[: moving + 1]
-        assert driven.rest_s(0.0) is None
+        assert driven.tape.rest_s(0.0) == pytest.approx(moving * dt)
+        driven.tape.ticks = driven.tape.ticks[: moving + 1]
+        assert driven.tape.rest_s(0.0) is None
     finally:
-        driven.ticks = kept
+        driven.tape.ticks = kept
     assert speed_m_s > REST_M_S
 
 
@@ -98,7 +99,7 @@ def test_while_the_arms_process_stands_still_nothing_is_sent() -> None:
     cell.wait(0.05)
     cell.stalled = False
     cell.wait(0.05)
-    sent = cell.column("tau_nm", since_s)
+    sent = cell.tape.column("tau_nm", since_s)
     assert np.array_equal(sent[0], sent[24]) and not np.array_equal(sent[24], sent[30])
 
 
@@ -117,7 +118,7 @@ def test_an_action_of_six_is_enough_where_there_is_a_gripper() -> None:
     cell = Cell(0, task=Yard(gripper=True))
     cell.begin()
     cell.drive(FORWARD, 3)
-    assert cell.ticks[-1].tool_m[0] > cell.ticks[cell.cuts[-1]].tool_m[0] + 0.01
+    assert cell.tape.ticks[-1].tool_m[0] > cell.tape.ticks[cell.tape.cuts[-1]].tool_m[0] + 0.01
 
 
 def test_what_an_error_says_is_told_with_its_kind() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from robot_rl import env, sight
+from robot_rl.drills.blind import spoilt
 from robot_rl.drills.cell import Cell
 from robot_rl.drills.drill import DRILLS
-from robot_rl.drills.senses import spoilt, wall_clock
+from robot_rl.drills.senses import wall_clock
 
 
 @pytest.mark.parametrize("number", [11, 17])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from controllers.limits import WorkspaceBox
-from robot_rl.drills import world
+from robot_rl.drills import limits, world
 from robot_rl.drills.cell import FORWARD, Cell, said
 from robot_rl.drills.drill import Drill
 from robot_rl.drills.geometry import jacobian, links_and_links, links_and_table, nearest_m, towards, turning
@@ -16,7 +16,7 @@ from robot_rl.operator import Authority
 from robot_rl.tasks.base import add_box, add_floor_and_light
 
 
-@pytest.mark.parametrize("drill", [world.target_far_outside, world.vendor_reflex])
+@pytest.mark.parametrize("drill", [limits.target_far_outside, world.vendor_reflex])
 def test_a_drill_passes_and_is_the_same_each_time(drill: Drill, tmp_path: Path) -> None:
     outcome = drill(tmp_path, 3)
     assert outcome.passed, outcome.seen
@@ -28,7 +28,7 @@ def test_without_the_box_a_target_outside_it_is_followed_and_the_drill_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(WorkspaceBox, "apply", lambda self, target, state: target)
-    outcome = world.target_far_outside(tmp_path, 0)
+    outcome = limits.target_far_outside(tmp_path, 0)
     assert not outcome.passed and "not past it" in outcome.seen and "tool outside its box" in outcome.seen
 
 
@@ -52,9 +52,9 @@ def cell() -> Cell:
 
 
 def test_the_push_on_an_arm_that_drives_forward_points_back(cell: Cell) -> None:
-    assert cell.pushes_n().max() == 0.0
+    assert cell.tape.pushes_n().max() == 0.0
     said(cell.drive, FORWARD, 8)
-    push = cell.column("push_n")
+    push = cell.tape.column("push_n")
     assert push[:, 0].min() < -5.0 and push[:, 0].max() < 5.0
 
 
@@ -73,17 +73,17 @@ def test_the_jacobian_is_the_derivative_of_the_tools_place(cell: Cell) -> None:
 def test_the_action_along_a_motion_of_the_base_moves_the_tool_along_it() -> None:
     cell = Cell(0, task=wide())
     cell.begin()
-    before = cell.ticks[-1].tool_m
+    before = cell.tape.ticks[-1].tool_m
     cell.drive(towards(cell, np.array([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])), 5)
-    moved = cell.ticks[-1].tool_m - before
+    moved = cell.tape.ticks[-1].tool_m - before
     assert moved[1] > 0.03 and np.abs(moved[[0, 2]]).max() < 0.005
-    q = cell.ticks[-1].q_rad
+    q = cell.tape.ticks[-1].q_rad
     for _ in range(3):
         cell.drive(turning(cell, 6, 1.0), 1)
-    assert cell.ticks[-1].q_rad[6] > q[6] + 0.05
+    assert cell.tape.ticks[-1].q_rad[6] > q[6] + 0.05
 
 
 def test_distances_of_links_are_those_of_the_arm_at_home(cell: Cell) -> None:
-    cell.ticks[:] = cell.ticks[:1]
+    cell.tape.ticks[:] = cell.tape.ticks[:1]
     assert 0.1 < nearest_m(cell, links_and_table(cell)) < 0.4
     assert nearest_m(cell, links_and_links(cell)) > 0.02
