@@ -88,6 +88,8 @@ class Part:
         return (*words, "--log-level", self.log_level)
 
 
+WIDTH, HEIGHT = 640, 480
+"""Pixels of a simulated camera that is calibrated"""
 CONTROLLER = "forward_position_controller"
 NODES = (
     Argument("namespace", "of all nodes and topics: a second arm is a second start with a namespace of its own"),
@@ -97,6 +99,18 @@ NODES = (
     Argument("parameters", "parameter file of your own, ROS YAML; wins over the ones shipped"),
     Argument("log_level", "of the nodes", "info", ("debug", "info", "warn", "error")),
 )
+ROBOT = (
+    Argument("robot", "the arm; sim rehearses with all devices simulated", None, ROBOTS),
+    Argument("model", "arm: panda, ur5e, or the path of an MJCF file with a site `flange`"),
+    Argument("address", "of the robot's controller in the network, for franka and ur"),
+    Argument("controller", "for ros2_control: the running controller that takes joint positions", CONTROLLER),
+    Argument("gripper", "usual: franka with a franka, robotiq with a ur", "usual", GRIPPERS),
+    Argument("cameras", "NAME=realsense:SERIAL or NAME=opencv:DEVICE, separated by commas"),
+    Argument("task", "what is to be learnt, for its forces: reach, peg_insertion, pick_cube"),
+    *NODES,
+)
+MOUNTED = ("hand", ("hand", "world"))
+BOARD = "8x6:0.030:0.022:DICT_5X5_100"
 ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
     {
         "sim": (
@@ -106,15 +120,14 @@ ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
             Argument("seed", "of the first scene"),
             *NODES,
         ),
-        "robot": (
-            Argument("robot", "the arm; sim rehearses with all devices simulated", None, ROBOTS),
-            Argument("model", "arm: panda, ur5e, or the path of an MJCF file with a site `flange`"),
-            Argument("address", "of the robot's controller in the network, for franka and ur"),
-            Argument("controller", "for ros2_control: the running controller that takes joint positions", CONTROLLER),
-            Argument("gripper", "usual: franka with a franka, robotiq with a ur", "usual", GRIPPERS),
-            Argument("cameras", "NAME=realsense:SERIAL or NAME=opencv:DEVICE, separated by commas"),
-            Argument("task", "what is to be learnt, for its forces: reach, peg_insertion, pick_cube"),
-            *NODES,
+        "robot": ROBOT,
+        "calibrate": (
+            *ROBOT,
+            Argument("camera", "which one of the cameras; empty: the only one"),
+            Argument("mounted", "hand: the camera on the tool; world: beside the arm, the board on the tool", *MOUNTED),
+            Argument("board", "squares, square in m, marker in m, OpenCV dictionary", BOARD),
+            Argument("poses", "how many to take", "15"),
+            Argument("out", "folder for the samples and what is found", "runs/calibration"),
         ),
         "learner": (
             Argument("task", "what is to be learnt: reach, peg_insertion, pick_cube"),
@@ -130,7 +143,12 @@ ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
 
 def parts(kind: str, given: Given) -> tuple[Part, ...]:
     """What runs for `kind`, the arm first. Raises ConfigError, one line, for a request that cannot be."""
-    builders: Mapping[str, Callable[[Given], tuple[Part, ...]]] = {"sim": _sim, "robot": _robot, "learner": _learner}
+    builders: Mapping[str, Callable[[Given], tuple[Part, ...]]] = {
+        "sim": _sim,
+        "robot": _robot,
+        "calibrate": _calibrate,
+        "learner": _learner,
+    }
     if kind not in builders:
         raise ConfigError(f"nothing to start is called {kind!r}{nearest(kind, builders)}")
     values = _settled(kind, given)
@@ -199,6 +217,26 @@ def _robot(values: Given) -> tuple[Part, ...]:
     hand = replace(_node("gripper", values, "gripper.yaml", held), essential=True)
     cameras = (_camera(name, device, values) for name, device in _cameras(values).items())
     return (arm, *((hand,) if driver != "none" else ()), *cameras, *_beside(values))
+
+
+def _calibrate(values: Given) -> tuple[Part, ...]:
+    """A robot with cameras, and who watches one of them; simulated, the scene is that of a board."""
+    names = list(_cameras(values))
+    camera = values["camera"] or (names[0] if len(names) == 1 else "")
+    if camera not in names:
+        raise ConfigError(f"camera:={camera} is none of cameras:={','.join(names)}; name one of them")
+    if not (values["poses"].isascii() and values["poses"].isdecimal()):
+        raise ConfigError(f"poses:={values['poses']} is no whole number")
+    simulated = values["robot"] == "sim"
+    task = "board" if simulated else values["task"] or "board"
+    others = _robot({**values, "task": task})
+    if simulated:
+        scene = (("task.params.board", values["board"]), ("task.params.mounted", values["mounted"]))
+        size = (("image_width", WIDTH), ("image_height", HEIGHT))
+        others = (replace(others[0], parameters=(*others[0].parameters, *scene, *size)), *others[1:])
+    said = _said(values, mounted="mounted", board="board")
+    said.update(camera=camera, poses=int(values["poses"]), out=str(Path(values["out"]).absolute()))
+    return (*others, _node("calibration", values, "calibration.yaml", said))
 
 
 def _learner(values: Given) -> tuple[Part, ...]:

@@ -14,7 +14,7 @@ from robot_rl.jobs.crew import Child, Crew
 from robot_rl.jobs.folder import Outcome
 from robot_rl.suggest import nearest
 
-USAGE = "robot-rl up sim|robot|learner [--show-args] [KEY:=VALUE ...]"
+USAGE = "robot-rl up sim|robot|calibrate|learner [--show-args] [KEY:=VALUE ...]"
 TAKE_S = 1.0
 """How long the first line waits that nobody takes"""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

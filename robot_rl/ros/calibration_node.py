@@ -1,0 +1,287 @@
+"""`python -m robot_rl.ros.calibration_node`: where a camera is on the arm or beside it, from pictures of a board.
+
+A person moves the arm, this node never does. Whenever the tool stands still where it has not stood before, and the
+board is seen, it takes a sample; with enough of them it solves, writes `calibration.yaml`, and is inactive again.
+"""
+
+import math
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseStamped
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.context import Context
+from rclpy.subscription import Subscription
+from rclpy.timer import Timer
+from sensor_msgs.msg import CameraInfo, Image
+
+from controllers.pose import Pose
+from robot_rl.bringup import NAME
+from robot_rl.drivers.lens import Lens
+from robot_rl.errors import ConfigError
+from robot_rl.ros import qos
+from robot_rl.ros.convert import to_monotonic, to_picture, to_pose
+from robot_rl.ros.node import OK, WARN, DeviceNode, status
+from robot_rl.ros.run import run
+from robot_rl.ros.text import Watched
+from sim2real.calibrate import RESULT, calibrate, told
+from sim2real.charuco import EXAMPLE, Board, Finder
+from sim2real.handeye import FEWEST, MOUNTS, turned
+from sim2real.samples import SampleFolder, Setup
+from sim2real.standstill import Nearness, Standstill, is_elsewhere
+
+PARAMETERS = {
+    "camera": "",
+    "mounted": "hand",
+    "board": EXAMPLE,
+    "poses": 15,
+    "out": "",
+    "corners": 12,
+    "still_s": 0.5,
+    "still_m": 0.0002,
+    "still_deg": 0.05,
+    "apart_m": 0.03,
+    "apart_deg": 10.0,
+}
+"""`camera`: its name, in front of its topics. `mounted`: hand (board in the world) or world (board on the tool). `out`:
+folder for the samples; one with samples of the same camera, board and lens is gone on with. `corners`: that must be
+seen. `still_*`: for how long the tool stands, within what. `apart_*`: from every earlier sample, one of the two."""
+RANGES = {
+    "poses": (FEWEST, 500),
+    "corners": (6, 1000),
+    "still_s": (0.1, 60),
+    "still_m": (1e-6, 0.01),
+    "still_deg": (1e-4, 1.0),
+    "apart_m": (1e-3, 1.0),
+    "apart_deg": (0.5, 90.0),
+}
+LOOK_S = 0.02
+"""Between two looks for a picture"""
+PATIENCE_S, WATCH_S = 5.0, 0.5
+"""Without a picture or a pose it is told which topics there are."""
+PLAIN = ("", "plumb_bob", "rational_polynomial")
+"""Distortion models that are plumb_bob while only the first five numbers are not zero"""
+
+
+class CalibrationNode(DeviceNode):
+    """Takes samples and solves."""
+
+    def __init__(self, context: Context | None = None) -> None:
+        super().__init__("calibration", PARAMETERS, context)
+        self._monotonic = Clock(clock_type=ClockType.STEADY_TIME)
+        self._lock, self._paused, self._thread = threading.Lock(), threading.Event(), threading.Thread()
+        self._subscriptions_held: list[Subscription] = []
+        self._timer: Timer | None = None
+        self._samples: SampleFolder | None = None
+        self._image: Image | None = None
+        self._info: CameraInfo | None = None
+        self._said, self._corners, self._told_s, self._done = "", 0, -math.inf, False
+
+    def open(self) -> None:
+        given = {name: self.get_parameter(name).value for name in PARAMETERS}
+        self._camera, self._mounted, self._board = checked(given)
+        self._wanted, self._enough, self._still_s = given["poses"], given["corners"], given["still_s"]
+        self._standstill = Standstill(Nearness(given["still_m"], math.radians(given["still_deg"])))
+        self._apart = Nearness(given["apart_m"], math.radians(given["apart_deg"]))
+        self._finder = Finder(self._board)
+        self._samples = open_samples(Path(given["out"]).expanduser())
+        if self._samples.torn:
+            self.get_logger().warning(f"the last line in {self._samples.folder} was cut off in the middle: left out")
+        if taken := len(self._samples.samples):
+            self.get_logger().info(f"goes on with the {taken} samples in {self._samples.folder}")
+        self._image_topic = self.resolve_topic_name(f"{self._camera}/color/image_raw")
+        self._subscriptions_held = [
+            self.create_subscription(PoseStamped, "current_pose", self._take_pose, qos.LATEST),
+            self.create_subscription(CameraInfo, f"{self._camera}/color/camera_info", self._take_info, qos.LATEST),
+            self.create_subscription(Image, self._image_topic, self._take_image, qos.LATEST),
+        ]
+
+    def start(self) -> None:
+        self._paused.clear()
+        self._done, self._image, self._quiet_s = False, None, time.monotonic()
+        self._timer = self.create_timer(WATCH_S, self._watch, clock=self._monotonic)
+        self._thread = threading.Thread(target=self._run, name="calibrate", daemon=True)
+        self._thread.start()
+
+    def pause(self) -> None:
+        self._paused.set()
+        if self._timer:
+            self.destroy_timer(self._timer)
+        self._timer = None
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def release(self) -> None:
+        while self._subscriptions_held:
+            self.destroy_subscription(self._subscriptions_held.pop())
+        self._samples = self._image = self._info = None
+
+    def health(self) -> list[DiagnosticStatus]:
+        if self._samples is None:
+            return []
+        values = {"samples": len(self._samples.samples), "wanted": self._wanted, "corners": self._corners}
+        return [status("calibration", WARN if self._lacking() else OK, self._lacking() or self._said, **values)]
+
+    # The executor's thread
+
+    def _take_pose(self, message: PoseStamped) -> None:
+        stamp_s = to_monotonic(self.get_clock(), message.header.stamp)
+        with self._lock:
+            self._standstill.take(stamp_s, to_pose(message))
+
+    def _take_info(self, message: CameraInfo) -> None:
+        self._info = message
+
+    def _take_image(self, message: Image) -> None:
+        self._image, self._quiet_s = message, time.monotonic()
+
+    def _watch(self) -> None:
+        """Tell what does not come; inactive again once all is done."""
+        if self._done:
+            self.trigger_deactivate()
+        elif lacking := self._lacking():
+            self.get_logger().warning(lacking, throttle_duration_sec=PATIENCE_S)
+
+    def _lacking(self) -> str:
+        """What has not come for long, with the pictures that there are; empty: nothing lacks."""
+        now_s = time.monotonic()
+        if now_s - self._quiet_s > PATIENCE_S:
+            kinds = self.get_topic_names_and_types()
+            there = [topic for topic, types in kinds if "sensor_msgs/msg/Image" in types]
+            there = [topic for topic in there if self.count_publishers(topic)]
+            return f"no picture on {self._image_topic} for {PATIENCE_S:.0f} s; there are: {', '.join(there) or 'none'}"
+        with self._lock:
+            age_s = now_s - self._standstill.until_s
+        if self._image and not age_s <= PATIENCE_S:
+            return f"no pose on {self.resolve_topic_name('current_pose')}; see whether the arm's node runs"
+        return ""
+
+    # The thread that looks
+
+    def _run(self) -> None:
+        with Watched(self.fail):
+            before: Image | None = None
+            while not (self._paused.wait(LOOK_S) or self._done):
+                if self._complete():
+                    self._solve()
+                elif self._image is not before and self._look(self._image):
+                    before = self._image
+
+    def _complete(self) -> bool:
+        tools = self._tools()
+        return len(tools) >= self._wanted and not turned(tools).missing
+
+    def _look(self, image: Image | None) -> bool:
+        """Whether this picture is done with. Raises ConfigError for a camera that cannot be calibrated."""
+        if image is None or self._info is None:
+            return False
+        setup = self._setup(self._info, image)
+        with self._lock:
+            since_s, until_s, tool = self._standstill.since_s, self._standstill.until_s, self._standstill.tool
+        stamp_s = to_monotonic(self.get_clock(), image.header.stamp)
+        if not since_s + self._still_s <= stamp_s:
+            self._said = "the tool moves"
+            return True
+        if not stamp_s <= until_s:
+            return False
+        if not is_elsewhere(tool, self._tools(), self._apart):
+            self._said = "the tool stands near an earlier sample; move it on"
+            return True
+        self._try(setup, image, tool, since_s)
+        return True
+
+    def _try(self, setup: Setup, image: Image, tool: Pose, since_s: float) -> None:
+        """A sample, if enough of the board is seen."""
+        samples, picture = self._samples, to_picture(image)
+        assert samples is not None
+        seen = self._finder.find(picture)
+        self._corners = len(seen.ids)
+        if self._corners < self._enough or not seen.is_spread:
+            self._said = f"{self._corners} corners of the board are seen, {self._enough} are needed in several rows"
+            if self._told_s != since_s:
+                self.get_logger().info(f"no sample: {self._said}")
+            self._told_s = since_s
+            return
+        samples.use(setup)
+        samples.add(tool, image.header.stamp.sec * 10**9 + image.header.stamp.nanosec, picture)
+        self._said = self._progress()
+        self.get_logger().info(self._said)
+
+    def _progress(self) -> str:
+        tools = self._tools()
+        turning, left = turned(tools), max(0, self._wanted - len(tools))
+        missing = [f"{left} poses"] if left else []
+        missing += [f"rotation about the tool's {turning.missing}"] if turning.missing else []
+        said = f"sample {len(tools)} of {self._wanted}, {self._corners} corners; {turning}"
+        return f"{said}; still missing: {', '.join(missing) or 'nothing'}"
+
+    def _solve(self) -> None:
+        samples = self._samples
+        assert samples is not None and samples.setup is not None
+        found = calibrate(samples)
+        self._said = told(samples.setup, found)
+        self.get_logger().info(f"{self._said}; written to {samples.folder / RESULT}")
+        self._done = True
+
+    def _tools(self) -> list[Pose]:
+        return [sample.tool for sample in self._samples.samples] if self._samples else []
+
+    def _setup(self, info: CameraInfo, image: Image) -> Setup:
+        if (info.width, info.height) != (image.width, image.height):
+            raise ConfigError(
+                f"camera {self._camera} sends {image.width} x {image.height} pixels with the intrinsics of "
+                f"{info.width} x {info.height}; let it publish both for one size"
+            )
+        return Setup(self._camera, image.header.frame_id, self._mounted, self._board, lens_of(self._camera, info))
+
+
+def checked(given: dict[str, Any]) -> tuple[str, str, Board]:
+    """Camera, mount and board of PARAMETERS. Raises ConfigError."""
+    if not NAME.fullmatch(given["camera"]):
+        raise ConfigError(f"camera={given['camera']!r} is no camera's name; give the one in front of its topics")
+    if given["mounted"] not in MOUNTS:
+        raise ConfigError(f"mounted={given['mounted']!r} is none of {', '.join(MOUNTS)}")
+    if not given["out"]:
+        raise ConfigError("out is empty; give a folder for the samples")
+    for name, (least, most) in RANGES.items():
+        if not least <= given[name] <= most:
+            raise ConfigError(f"{name}={given[name]} is out of range; allowed: {least:g} to {most:g}")
+    board = Board.parse(given["board"])
+    if given["corners"] > board.corners:
+        raise ConfigError(f"corners={given['corners']}, but board {board} has {board.corners}; ask for fewer")
+    return given["camera"], given["mounted"], board
+
+
+def open_samples(folder: Path) -> SampleFolder:
+    """Raises ConfigError for a folder that is finished with, and as `SampleFolder`."""
+    if (folder / RESULT).exists():
+        raise ConfigError(f"out={folder} holds a calibration already; give another folder, or take {RESULT} out")
+    return SampleFolder(folder)
+
+
+def lens_of(camera: str, info: CameraInfo) -> Lens:
+    """Raises ConfigError for a camera that does not know its lens, or bends pictures otherwise than plumb_bob."""
+    fx, fy, cx, cy = info.k[0], info.k[4], info.k[2], info.k[5]
+    if not (fx > 0 and fy > 0):
+        raise ConfigError(
+            f"camera {camera} does not say its intrinsics (camera_info.k is {fx:g} at its start); use a camera that "
+            "knows its lens, such as a RealSense, or one whose node publishes a calibrated camera_info"
+        )
+    bent = [float(value) for value in info.d]
+    if info.distortion_model not in PLAIN or any(bent[5:]):
+        raise ConfigError(f"camera {camera} has distortion {info.distortion_model!r} {bent}; allowed: plumb_bob")
+    k1, k2, p1, p2, k3 = (*bent[:5], *[0.0] * (5 - len(bent[:5])))
+    return Lens(info.width, info.height, float(fx), float(fy), float(cx), float(cy), (k1, k2, p1, p2, k3))
+
+
+def main() -> int:
+    """The console script `calibration_node`."""
+    return run(CalibrationNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
