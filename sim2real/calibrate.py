@@ -18,8 +18,9 @@ from controllers.pose import Pose
 from robot_rl.data.files import write_durably
 from robot_rl.errors import ConfigError, RobotRLError
 from sim2real.charuco import EXAMPLE, Board, Finder
-from sim2real.handeye import HandEye, Spread, View, solve
+from sim2real.handeye import HandEye, solve
 from sim2real.samples import SampleFolder, Setup, load_picture
+from sim2real.views import Spread, View
 
 RESULT = "calibration.yaml"
 PARENTS = {"hand": ("tcp", "base"), "world": ("base", "tcp")}

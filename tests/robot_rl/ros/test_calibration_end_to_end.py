@@ -20,8 +20,8 @@ from robot_rl.ros.port import RosCellClient
 from robot_rl.sim_parts import build_parts
 from robot_rl.tasks import make_task
 from robot_rl.tasks.board import ON_TABLE_M
-from sim2real.handeye import distance
 from sim2real.pinhole import to_pose
+from sim2real.views import distance
 from tests.robot_rl.ros.graph import Process, graph, spun, until
 
 TURNS_DEG = (
