@@ -19,6 +19,8 @@ from robot_rl.suggest import nearest
 
 Picture = NDArray[np.uint8]
 """(H, W) grey levels, or (H, W, 3) RGB"""
+MOUNTS = ("hand", "world")
+"""The camera on the tool and the board in the world; the camera in the world and the board on the tool"""
 EXAMPLE = "8x6:0.030:0.022:DICT_5X5_100"
 FORM = re.compile(r"(\d+)x(\d+):([0-9.]+):([0-9.]+):(\w+)")
 SQUARE_PX = 100

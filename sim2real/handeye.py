@@ -13,12 +13,11 @@ from scipy.spatial.transform import Rotation
 from controllers.pose import Array, Pose
 from robot_rl.drivers.lens import Lens
 from robot_rl.errors import ConfigError
+from sim2real.charuco import MOUNTS
 from sim2real.pinhole import board_pose, to_matrix, to_pose
 from sim2real.refinement import Refinement
 from sim2real.views import TURN_DEG, Spread, View, turned
 
-MOUNTS = ("hand", "world")
-"""The camera on the tool and the board in the world; the camera in the world and the board on the tool"""
 FEWEST = 6
 """Views that give an answer with a deviation"""
 ROUNDS = 6

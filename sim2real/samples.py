@@ -58,7 +58,8 @@ class SampleFolder:
         self.setup: Setup | None = None
         self.samples: list[Sample] = []
         self._file = folder / LINES
-        text = self._file.read_bytes() if self._file.exists() else b""
+        with storing(self._file):
+            text = self._file.read_bytes() if self._file.exists() else b""
         whole, _, rest = text.rpartition(b"\n")
         self.torn, self._size = bool(rest), len(text) - len(rest)
         for number, line in enumerate(whole.splitlines(), 1):

@@ -50,7 +50,8 @@ class CalibrationNode(DeviceNode):
         self._samples: SampleFolder | None = None
         self._image: Image | None = None
         self._info: CameraInfo | None = None
-        self._said, self._corners, self._told_s, self._done = "", 0, -math.inf, False
+        self._said, self._corners, self._done = "waits for a picture", 0, False
+        self._told_s, self._quiet_s = -math.inf, 0.0
 
     def open(self) -> None:
         given = {name: self.get_parameter(name).value for name in PARAMETERS}
@@ -118,8 +119,10 @@ class CalibrationNode(DeviceNode):
             self.get_logger().warning(lacking, throttle_duration_sec=PATIENCE_S)
 
     def _lacking(self) -> str:
-        """What has not come for long, with the pictures that there are; empty: nothing lacks."""
+        """What has not come for long, with the pictures that there are; empty: nothing lacks, or it does not look."""
         now_s = time.monotonic()
+        if self._timer is None:
+            return ""
         if now_s - self._quiet_s > PATIENCE_S:
             kinds = self.get_topic_names_and_types()
             there = [topic for topic, types in kinds if "sensor_msgs/msg/Image" in types]

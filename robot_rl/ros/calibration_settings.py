@@ -7,10 +7,10 @@ from sensor_msgs.msg import CameraInfo
 
 from robot_rl.bringup import NAME
 from robot_rl.drivers.lens import Lens
-from robot_rl.errors import ConfigError
+from robot_rl.errors import ConfigError, StorageError
 from sim2real.calibrate import RESULT
-from sim2real.charuco import EXAMPLE, Board
-from sim2real.handeye import FEWEST, MOUNTS
+from sim2real.charuco import EXAMPLE, MOUNTS, Board
+from sim2real.handeye import FEWEST
 from sim2real.samples import SampleFolder
 
 PARAMETERS = {
@@ -60,10 +60,13 @@ def checked(given: dict[str, Any]) -> tuple[str, str, Board]:
 
 
 def open_samples(folder: Path) -> SampleFolder:
-    """Raises ConfigError for a folder that is finished with, and as `SampleFolder`."""
+    """Raises ConfigError for a folder that is finished with, damaged, or not to be had."""
     if (folder / RESULT).exists():
         raise ConfigError(f"out={folder} holds a calibration already; give another folder, or take {RESULT} out")
-    return SampleFolder(folder)
+    try:
+        return SampleFolder(folder)
+    except StorageError as error:
+        raise ConfigError(f"out={folder}: {error}") from error
 
 
 def lens_of(camera: str, info: CameraInfo) -> Lens:

@@ -13,7 +13,7 @@ from robot_rl.errors import ConfigError
 from robot_rl.specs import ActionSpec, Field
 from robot_rl.suggest import nearest
 from robot_rl.tasks.base import TOOL_DOWN, Reading, Task, Waypoint, Workspace, add_floor_and_light
-from sim2real.charuco import EXAMPLE, Board
+from sim2real.charuco import EXAMPLE, MOUNTS, Board
 
 SQUARE_PX = 64
 """Of the board's picture"""
@@ -23,7 +23,6 @@ ON_TABLE_M = (0.36, 0.0, HALF_M)
 """Middle of the board, base frame: where the wrist camera looks from `home`"""
 ON_TOOL_M, ON_TOOL_NORMAL = (0.07, 0.07, 0.10), (0.67, 0.67, -0.33)
 """Middle of the board and where it faces, hand frame: to the camera `side` while the tool points down"""
-PLACES = ("hand", "world")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ class BoardScene(Task):
             if name not in Params.__dataclass_fields__:
                 raise ConfigError(f"task {self.name} has no parameter {name!r}{nearest(name, Params.__slots__)}")
         self._params = Params(**params)
-        if self._params.mounted not in PLACES:
-            raise ConfigError(f"task.params.mounted is {self._params.mounted!r}; allowed: {', '.join(PLACES)}")
+        if self._params.mounted not in MOUNTS:
+            raise ConfigError(f"task.params.mounted is {self._params.mounted!r}; allowed: {', '.join(MOUNTS)}")
         self._board = Board.parse(str(self._params.board))
         self.home = Pose.of([0.45, 0.0, 0.34 if self._params.mounted == "hand" else 0.24], TOOL_DOWN)
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from robot_rl.bringup import ARGUMENTS
 from robot_rl.errors import ConfigError
-from sim2real.charuco import Board, Finder, opencv_board, sighting
+from sim2real.charuco import EXAMPLE, Board, Finder, opencv_board, sighting
 from tests.sim2real.scene import BOARD
 
 pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'robot_rl[opencv]'")
@@ -71,6 +72,10 @@ def test_corners_have_the_numbers_and_places_that_opencv_gives_them(text: str) -
     board = Board.parse(text)
     theirs = np.asarray(opencv_board(board).getChessboardCorners()).reshape(-1, 3)
     assert np.abs(board.points_m(np.arange(board.corners)) - theirs).max() < 1e-6
+
+
+def test_the_start_s_board_is_ours() -> None:
+    assert {a.name: a.default for a in ARGUMENTS["calibrate"]}["board"] == EXAMPLE == "8x6:0.030:0.022:DICT_5X5_100"
 
 
 def test_every_corner_of_its_own_picture_is_found_where_it_is() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from controllers.pose import Pose, quat_from_rotvec
 from robot_rl.errors import ConfigError
-from sim2real.handeye import FEWEST, MOUNTS, HandEye, closed_form, solve
+from sim2real.charuco import MOUNTS
+from sim2real.handeye import FEWEST, HandEye, closed_form, solve
 from sim2real.pinhole import board_pose
 from sim2real.views import Spread, View, distance, turned
 from tests.sim2real.scene import BESIDE_THE_ARM, LENS, ON_THE_TOOL, Truth, euler, views

@@ -21,7 +21,7 @@ from robot_rl.drivers.sim_camera import SceneCamera, snapshot
 from robot_rl.errors import ConfigError
 from robot_rl.ros import qos
 from robot_rl.ros.calibration_node import CalibrationNode
-from robot_rl.ros.calibration_settings import PARAMETERS, RANGES, checked, lens_of
+from robot_rl.ros.calibration_settings import PARAMETERS, RANGES, checked, lens_of, open_samples
 from robot_rl.ros.convert import image_message
 from robot_rl.ros.node import ACTIVE, OPEN
 from robot_rl.ros.sim_feed import camera_info
@@ -239,6 +239,12 @@ def test_a_folder_that_is_finished_is_refused(domain: int, tmp_path: Path) -> No
     assert code == 2 and "holds a calibration already" in output
 
 
+def test_a_folder_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"out=.*file/folder"):
+        open_samples(tmp_path / "file" / "folder")
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -269,6 +275,15 @@ def test_a_simulated_camera_s_intrinsics_are_those_of_its_pictures(mounted: str,
     off = project(seen.points_m @ to_matrix(board).T + board.position_m, lens) - seen.pixels
     assert len(seen.ids) > 20 and np.sqrt((off**2).mean()) < 0.2
     assert np.abs(np.median(off, axis=0)).max() < 0.15, "half a pixel beside the centre would show"
+
+
+def test_before_it_is_activated_it_says_that_it_waits(domain: int, tmp_path: Path) -> None:
+    with graph(domain, *parameters("camera:=wrist", f"out:={tmp_path / 'out'}", "autostart:=false")) as context:
+        node = CalibrationNode(context)
+        with spun(cell := Cell(context)), spun(node) as spinner:
+            spinner.do(lambda: node.trigger_configure() and None, 20.0)
+            assert Bench(cell, node, tmp_path / "out").says("waits for a picture")
+            assert spinner.error is None and node.label == OPEN
 
 
 def test_a_picture_of_another_size_than_its_intrinsics_is_refused(domain: int, tmp_path: Path) -> None:
