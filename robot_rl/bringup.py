@@ -90,6 +90,8 @@ class Part:
         return (*words, "--log-level", self.log_level)
 
 
+WIDTH, HEIGHT = 640, 480
+"""Pixels of a simulated camera that is calibrated"""
 CONTROLLER = "forward_position_controller"
 NODES = (
     Argument("namespace", "of all nodes and topics: a second arm is a second start with a namespace of its own"),
@@ -109,6 +111,8 @@ ROBOT = (
     Argument("task", "what is to be learnt, for its forces: reach, peg_insertion, pick_cube"),
     *NODES,
 )
+MOUNTED = ("hand", ("hand", "world"))
+BOARD = "8x6:0.030:0.022:DICT_5X5_100"
 ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
     {
         "sim": (
@@ -119,6 +123,14 @@ ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
             *NODES,
         ),
         "robot": ROBOT,
+        "calibrate": (
+            *ROBOT,
+            Argument("camera", "which one of the cameras; empty: the only one"),
+            Argument("mounted", "hand: the camera on the tool; world: beside the arm, the board on the tool", *MOUNTED),
+            Argument("board", "squares, square in m, marker in m, OpenCV dictionary", BOARD),
+            Argument("poses", "how many to take", "15"),
+            Argument("out", "folder for the samples and what is found", "runs/calibration"),
+        ),
         "learner": (
             Argument("task", "what is to be learnt: reach, peg_insertion, pick_cube"),
             Argument("robot", "the actors' arm: panda, ur5e"),
@@ -142,6 +154,7 @@ def parts(kind: str, given: Given) -> tuple[Part, ...]:
     builders: Mapping[str, Callable[[Given], tuple[Part, ...]]] = {
         "sim": _sim,
         "robot": _robot,
+        "calibrate": _calibrate,
         "learner": _learner,
         "replay": _replay,
     }
@@ -214,6 +227,26 @@ def _robot(values: Given) -> tuple[Part, ...]:
     hand = replace(_node("gripper", values, "gripper.yaml", held), essential=True)
     cameras = (_camera(name, device, values) for name, device in _cameras(values).items())
     return (arm, *((hand,) if driver != "none" else ()), *cameras, *_beside(values))
+
+
+def _calibrate(values: Given) -> tuple[Part, ...]:
+    """A robot with cameras, and who watches one of them; simulated, the scene is that of a board."""
+    names = list(_cameras(values))
+    camera = values["camera"] or (names[0] if len(names) == 1 else "")
+    if camera not in names:
+        raise ConfigError(f"camera:={camera} is none of cameras:={','.join(names)}; name one of them")
+    if not (values["poses"].isascii() and values["poses"].isdecimal()):
+        raise ConfigError(f"poses:={values['poses']} is no whole number")
+    simulated = values["robot"] == "sim"
+    task = "board" if simulated else values["task"] or "board"
+    others = _robot({**values, "task": task})
+    if simulated:
+        scene = (("task.params.board", values["board"]), ("task.params.mounted", values["mounted"]))
+        size = (("image_width", WIDTH), ("image_height", HEIGHT))
+        others = (replace(others[0], parameters=(*others[0].parameters, *scene, *size)), *others[1:])
+    said = _said(values, mounted="mounted", board="board")
+    said.update(camera=camera, poses=int(values["poses"]), out=str(Path(values["out"]).absolute()))
+    return (*others, _node("calibration", values, "calibration.yaml", said))
 
 
 def _learner(values: Given) -> tuple[Part, ...]:

@@ -7,6 +7,7 @@ from robot_rl.config import TaskConfig
 from robot_rl.errors import ConfigError
 from robot_rl.suggest import nearest
 from robot_rl.tasks.base import Task
+from robot_rl.tasks.board import BoardScene
 from robot_rl.tasks.peg_insertion import PegInsertion
 from robot_rl.tasks.pick_cube import PickCube
 from robot_rl.tasks.reach import Reach
@@ -15,6 +16,7 @@ TASKS: dict[str, Callable[[Mapping[str, Any]], Task]] = {
     "reach": Reach,
     "peg_insertion": PegInsertion,
     "pick_cube": PickCube,
+    "board": BoardScene,
 }
 
 

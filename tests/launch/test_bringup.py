@@ -34,6 +34,14 @@ FULL = {
         "record": "runs/record",
         "namespace": "left",
     },
+    "calibrate": {
+        "robot": "franka",
+        "address": "172.16.0.2",
+        "cameras": "wrist=realsense:0123, side=realsense:4567",
+        "camera": "side",
+        "mounted": "world",
+        "teleop": "gamepad",
+    },
     "learner": {"task": "reach", "robot": "ur5e", "address": "127.0.0.1:50052", "out": "runs/l", "settings": "seed=1"},
     "replay": {"demos": "", "episode": "0", "robot": "franka", "address": "172.16.0.2", "namespace": "left"},
 }
@@ -99,7 +107,7 @@ def test_arguments_set_parameters_of_the_configuration_by_their_names(kind: str)
 def test_what_moves_an_arm_is_never_started_again_and_its_end_ends_everything() -> None:
     every = [part for kind in ARGUMENTS for part in parts(kind, FULL[kind])]
     moving = [part for part in every if part.moves]
-    assert [part.name for part in moving] == ["sim", "arm", "arm", "replay"]
+    assert [part.name for part in moving] == ["sim", "arm", "arm", "arm", "replay"]
     assert all(part.essential and not part.respawn for part in moving)
     assert not [part for part in every if part.essential and part.respawn]
 
@@ -121,6 +129,26 @@ def test_a_rehearsal_takes_the_same_arguments_and_simulates_every_device() -> No
     rehearsal = by_name("robot", **FULL["robot"] | {"robot": "sim"})
     assert list(rehearsal) == ["sim", "teleop", "recorder"]
     assert dict(rehearsal["sim"].parameters)["robot.cameras"] == ("wrist", "side")
+
+
+def test_calibration_watches_one_camera_of_a_robot_and_may_end_without_the_arm() -> None:
+    found = by_name("calibrate", **FULL["calibrate"])
+    assert list(found) == ["arm", "gripper", "wrist_camera", "side_camera", "teleop", "calibration"]
+    watcher = found["calibration"]
+    assert not (watcher.essential or watcher.respawn or watcher.moves)
+    said = dict(watcher.parameters)
+    assert (said["camera"], said["mounted"], said["poses"]) == ("side", "world", 15)
+    assert Path(str(said["out"])).is_absolute()
+    assert dict(found["arm"].parameters)["task.name"] == "board"
+
+
+def test_a_rehearsal_of_calibration_has_the_board_that_was_asked_for_in_the_scene() -> None:
+    given = {"robot": "sim", "cameras": "wrist", "board": "6x5:0.04:0.03:DICT_4X4_50", "task": "reach"}
+    found = by_name("calibrate", **given)
+    assert list(found) == ["sim", "calibration"]
+    scene = dict(found["sim"].parameters)
+    assert (scene["task.name"], scene["task.params.board"]) == ("board", given["board"])
+    assert dict(found["calibration"].parameters)["board"] == given["board"]
 
 
 def test_the_address_goes_to_the_arms_own_process() -> None:
@@ -303,6 +331,11 @@ def test_package_xml_names_every_package_of_ros_that_is_imported() -> None:
         ("sim", {"namespace": "left/"}, "namespace:=left/"),
         ("sim", {"parameters": "not/there.yaml"}, "no such file"),
         ("sim", {"teleop": "keyboard"}, "none, spacemouse, gamepad"),
+        ("calibrate", {"robot": "sim"}, "name one of them"),
+        ("calibrate", {"robot": "sim", "cameras": "wrist,side"}, "camera:= is none of cameras:=wrist,side"),
+        ("calibrate", {"robot": "sim", "cameras": "wrist", "camera": "wirst"}, "camera:=wirst is none"),
+        ("calibrate", {"robot": "sim", "cameras": "wrist", "poses": "many"}, "poses:=many"),
+        ("calibrate", {"robot": "sim", "cameras": "wrist", "mounted": "head"}, "none of hand, world"),
     ],
 )
 def test_a_request_that_cannot_be_is_refused_in_one_line(kind: str, given: dict[str, str], text: str) -> None:

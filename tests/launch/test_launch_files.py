@@ -124,7 +124,8 @@ class Launched:
 @pytest.fixture
 def launched(ros: None, tmp_path: Path) -> Iterator[Launched]:
     running = Launched(tmp_path)
-    for name in ("sim_node", "arm_node", "gripper_node", "camera_node", "teleop_node", "recorder_node", "robot-rl"):
+    nodes = ("sim_node", "arm_node", "gripper_node", "camera_node", "teleop_node", "recorder_node", "calibration_node")
+    for name in (*nodes, "robot-rl"):
         running.executable(name)
     yield running
     if running.process.poll() is None:
