@@ -40,9 +40,9 @@ def with_drives(spec: mujoco.MjSpec) -> mujoco.MjModel:
     for motor, kp, kv in zip(spec.actuators[:6], KP, KV, strict=True):
         motor.gainprm[0], motor.biasprm[:3], motor.biastype = kp, [0.0, -kp, -kv], mujoco.mjtBias.mjBIAS_AFFINE
         motor.ctrllimited = False
-    model = spec.compile()
-    model.body_gravcomp[:] = 1.0
-    return model
+    for body in spec.bodies:  # before it is compiled: afterwards it is ignored
+        body.gravcomp = 1.0
+    return spec.compile()
 
 
 class PositionArm:
