@@ -73,7 +73,8 @@ class FrankaMotors:
     def read(self) -> Reading:
         """Raises HardwareError when the state is older than `STALE_S`, while the robot recovers, and when it is gone.
 
-        The robot's estimate is the reaction to what acts on the tool (libfranka issue 26): its sign is turned.
+        The robot's estimate is the reaction to what acts on the tool (libfranka issue 26), about its stiffness frame:
+        its sign is turned, and the wrench is moved to the tool.
         """
         if self._recovering():
             raise HardwareError("the Franka recovers from its errors: wait, then arm anew")
@@ -88,7 +89,7 @@ class FrankaMotors:
             raise HardwareError(f"no state from the Franka for {STALE_S} s: see to its network and power")
         self._fault = self._fault or self._wrong(state)
         self._desired = np.array(state.q_d)
-        return Reading(np.array(state.q), np.array(state.dq), -np.array(state.K_F_ext_hat_K))
+        return Reading(np.array(state.q), np.array(state.dq), _at_tool(state))
 
     def apply(self, values: Array) -> None:
         """Joint positions (7,) rad. Raises HardwareError from an error on, until it is cleared."""
@@ -197,6 +198,13 @@ class FrankaMotors:
         except (self._sdk.Exception, RuntimeError) as error:
             recovered, why = False, str(error)
         self._fault = "" if recovered else f"the Franka does not recover ({why}); see to it, then clear and arm anew"
+
+
+def _at_tool(state: Any) -> Array:
+    """(6,) N and Nm that act on the tool, about its tool point, tool frame."""
+    frame, reaction = np.array(state.EE_T_K.matrix), np.array(state.K_F_ext_hat_K)
+    force, torque = -frame[:3, :3] @ reaction[:3], -frame[:3, :3] @ reaction[3:]
+    return np.concatenate((force, torque + np.cross(frame[:3, 3], force)))
 
 
 def _flags(errors: Any) -> Iterator[str]:

@@ -26,15 +26,15 @@ OWN = ("advance", "realtime", "reachable")
 class Desk:
     """Motors, their fake robot and a clock moved by hand."""
 
-    def __init__(self) -> None:
-        self.clock = ManualClock(10.0)
-        self.motors = open_motors(self.clock)
+    def __init__(self, period_s: float = PERIOD_S) -> None:
+        self.clock, self.period_s = ManualClock(10.0), period_s
+        self.motors = open_motors(self.clock, period_s=period_s)
         self.robot = self.motors._robot
 
     def period(self, q_rad: np.ndarray) -> None:
         self.motors.read()
         self.motors.apply(q_rad)
-        self.wait(PERIOD_S)
+        self.wait(self.period_s)
 
     def wait(self, seconds: float) -> None:
         self.robot.advance(seconds)
@@ -45,9 +45,9 @@ class Desk:
         self.motors._recovery.join(5.0)
 
 
-def open_motors(clock: ManualClock, realtime_kernel: bool = True) -> FrankaMotors:
+def open_motors(clock: ManualClock, realtime_kernel: bool = True, period_s: float = PERIOD_S) -> FrankaMotors:
     tool, limits = ArmModel(arm_spec("panda").compile(), 7), arm_limits("panda")
-    return FrankaMotors("10.0.0.1", tool, limits, clock, PERIOD_S, realtime_kernel=realtime_kernel, sdk=SDK)
+    return FrankaMotors("10.0.0.1", tool, limits, clock, period_s, realtime_kernel=realtime_kernel, sdk=SDK)
 
 
 @pytest.fixture
@@ -62,13 +62,15 @@ def test_at_the_measured_joints_it_asks_for_no_motion_at_all(desk: Desk) -> None
     assert not desk.robot.motions and (desk.robot.q == home_q("panda")).all()
 
 
-def test_it_follows_joints_that_move_within_a_few_milliseconds(desk: Desk) -> None:
+@pytest.mark.parametrize("rate_hz", [500, 125, 100])
+def test_it_follows_joints_that_move_within_a_few_milliseconds(rate_hz: int) -> None:
+    desk = Desk(1.0 / rate_hz)
     q_rad, rate = home_q("panda").copy(), np.array([0.3, 0.0, -0.2, 0.0, 0.0, 0.1, 0.5])
-    for i in range(500):
-        q_rad = home_q("panda") + rate * PERIOD_S * i
+    for i in range(rate_hz):
+        q_rad = home_q("panda") + rate * desk.period_s * i
         desk.period(q_rad)
     assert np.abs(desk.robot.q - q_rad).max() < 0.5 * 0.03
-    for _ in range(300):
+    for _ in range(int(0.6 * rate_hz)):
         desk.period(q_rad)
     assert np.abs(desk.robot.q - q_rad).max() < 2e-4
     assert all(np.abs(m.target).max() <= arm_limits("panda").dq_max_rad_s.max() for m in desk.robot.motions)
