@@ -71,7 +71,8 @@ class FrankaMotors:
             raise HardwareError(self._fault)
 
     def read(self) -> Reading:
-        """Raises HardwareError when the state is older than `STALE_S`, while the robot recovers, and when it is gone.
+        """Raises HardwareError when the state is older than `STALE_S`, with the robot's own fault where there was one,
+        while the robot recovers, and when it is gone.
 
         The robot's estimate is the reaction to what acts on the tool (libfranka issue 26), about its stiffness frame:
         its sign is turned, and the wrench is moved to the tool.
@@ -86,15 +87,16 @@ class FrankaMotors:
             self.lost = self.lost or f"the Franka is gone (no state for {LOST_S} s): {GONE}"
             raise HardwareError(self.lost)
         if not now_s - self._fresh_s <= STALE_S:
-            raise HardwareError(f"no state from the Franka for {STALE_S} s: see to its network and power")
+            silent = f"no state from the Franka for {STALE_S} s: see to its network and power"
+            raise HardwareError(self._fault or silent)
         self._fault = self._fault or self._wrong(state)
+        self._last = None if self._fault else self._last
         self._desired = np.array(state.q_d)
-        return Reading(np.array(state.q), np.array(state.dq), _at_tool(state))
+        return Reading(np.array(state.q), np.array(state.dq), _at_tool(state), fault=self._fault)
 
     def apply(self, values: Array) -> None:
         """Joint positions (7,) rad. Raises HardwareError from an error on, until it is cleared."""
         if self._fault or self.lost:
-            self._last = None
             raise HardwareError(self._fault or self.lost)
         self._ticks += 1
         if self._ticks % self._every == 0:

@@ -23,7 +23,7 @@ class FakeDrives:
 
     def __init__(self, q_rad: np.ndarray) -> None:
         self.q, self.dq, self.wrench = q_rad.copy(), np.zeros(6), np.zeros(6)
-        self.told, self.against = [], ()
+        self.told, self.against, self.fault = [], (), ""
         self.blind = self.deaf = self.closed = self.inactive = False
         """Says nothing; refuses; let go; takes commands and does nothing about them"""
         self.cleared = 0
@@ -31,7 +31,7 @@ class FakeDrives:
     def read(self) -> Reading:
         if self.blind:
             raise HardwareError("the drives say nothing")
-        return Reading(self.q.copy(), self.dq.copy(), self.wrench.copy())
+        return Reading(self.q.copy(), self.dq.copy(), self.wrench.copy(), fault=self.fault)
 
     def apply(self, values: np.ndarray) -> None:
         if self.deaf:

@@ -220,6 +220,59 @@ def test_drives_that_need_time_to_recover_say_nothing_until_then_and_one_clear_i
     np.testing.assert_allclose(desk.drives.told[-1], moved, atol=1e-5)
 
 
+def strayed(desk: PositionDesk) -> None:
+    """Drives that have stopped under way and not said why."""
+    fence = desk.go(desk.actor)
+    desk.drives.inactive = True
+    for sequence in range(1, 30):
+        desk.ask(desk.actor, command=desk.step(fence, sequence, 0.03))
+        desk.ask(desk.actor, renew=pb.Lease(fence=fence))
+        desk.tick(20)
+    assert "does not follow" in faults(desk)
+
+
+def test_why_the_drives_have_stopped_is_said_also_where_it_was_first_seen_that_the_arm_does_not_follow(
+    desk: PositionDesk,
+) -> None:
+    strayed(desk)
+    told = len(desk.drives.told)
+    desk.drives.fault = "protective stop"
+    for _ in range(50):
+        desk.tick()
+        assert "motors: protective stop" in faults(desk) and "does not follow" in faults(desk)
+    desk.clear(desk.actor)
+    desk.tick(5)
+    assert faults(desk) == "motors: protective stop" and "protective stop" in desk.arm(desk.actor).refused
+    assert len(desk.drives.told) == told, "nothing is sent to drives that have stopped"
+    desk.drives.fault, desk.drives.inactive = "", False
+    desk.tick(5)
+    assert not faults(desk) and not desk.arm(desk.actor).refused
+    np.testing.assert_allclose(desk.drives.told[-1], desk.drives.q, atol=1e-6)
+
+
+def test_drives_that_say_why_they_have_stopped_are_not_blamed_for_not_following(desk: PositionDesk) -> None:
+    desk.go(desk.actor)
+    desk.tick(10)
+    told = len(desk.drives.told)
+    desk.drives.fault = "protective stop"
+    moved_by_hand(desk)
+    view = desk.server.guard.authority.view()
+    assert (view.by, view.why, view.faults) == ("motors", "protective stop", ("motors: protective stop",))
+    assert len(desk.drives.told) == told
+
+
+def test_why_the_drives_have_stopped_is_said_before_that_the_arm_moves_after_a_gap(desk: PositionDesk) -> None:
+    desk.tick(10)
+    desk.drives.blind = True
+    desk.tick(2)
+    desk.drives.blind, desk.drives.dq = False, np.full(6, 0.05)
+    desk.tick(5)
+    assert "at rest" in faults(desk)
+    desk.drives.fault = "protective stop"
+    desk.tick(5)
+    assert "motors: protective stop" in faults(desk) and "at rest" not in faults(desk)
+
+
 @pytest.fixture(params=[100.0, 125.0])
 def slow(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PositionDesk]:
     """An arm whose loop is as slow as one of joint positions may be."""

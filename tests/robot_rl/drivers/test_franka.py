@@ -13,7 +13,7 @@ import yaml
 from controllers.kinematics import ArmModel
 from controllers.models import arm_limits, arm_spec, home_q
 from robot_rl.clock import ManualClock
-from robot_rl.drivers.franka import FrankaMotors
+from robot_rl.drivers.franka import FOLLOW_S, FrankaMotors
 from robot_rl.errors import ConfigError, HardwareError
 from tests.robot_rl.drivers import fake_franky
 from tests.robot_rl.drivers.fake_franky import SDK, RobotMode
@@ -111,6 +111,31 @@ def test_a_reflex_is_latched_with_the_robot_s_own_flags_until_a_person_clears_it
     desk.cleared()
     desk.period(home_q("panda"))
     assert desk.robot.recoveries == 1
+
+
+def test_why_the_robot_has_stopped_is_told_with_the_reading_also_when_its_state_is_old(desk: Desk) -> None:
+    assert desk.motors.read().fault == ""
+    desk.robot.mode, desk.robot.errors.joint_reflex = RobotMode.Reflex, True
+    assert "Reflex: joint_reflex" in desk.motors.read().fault
+    desk.robot.frozen = True
+    desk.motors.read()
+    desk.clock.sleep_until(desk.clock.now_s() + 0.11)
+    with pytest.raises(HardwareError, match="joint_reflex"):
+        desk.motors.read()
+
+
+def test_after_a_stop_that_nobody_asked_about_no_speed_from_before_is_gone_on_with(desk: Desk) -> None:
+    for i in range(20):
+        desk.period(home_q("panda") + 0.3 * PERIOD_S * i)
+    desk.robot.mode, desk.robot.errors.joint_reflex = RobotMode.Reflex, True
+    desk.wait(0.2)
+    assert desk.motors.read().fault
+    desk.cleared()
+    sent, away = len(desk.robot.motions), desk.robot.q + 0.01
+    for _ in range(5):
+        desk.period(away)
+    (motion,) = desk.robot.motions[sent:]
+    assert np.abs(motion.target).max() == pytest.approx(0.01 / FOLLOW_S)
 
 
 def test_a_motion_that_was_broken_off_names_its_errors(desk: Desk) -> None:

@@ -15,13 +15,12 @@ from controllers.models import arm_limits, arm_spec, home_q
 from controllers.pose import quat_conj, quat_from_rotvec, quat_rotate
 from robot_rl.clock import ManualClock
 from robot_rl.compose import load_config
-from robot_rl.drivers import ur
 from robot_rl.drivers.franka import FrankaMotors
 from robot_rl.drivers.sim_motors import SceneMotors
-from robot_rl.drivers.ur import UrMotors
 from robot_rl.sim_parts import build_parts
 from robot_rl.tasks import make_task
 from tests.robot_rl.drivers.fake_franky import SDK
+from tests.robot_rl.drivers.fake_ur import Ur, motors_of
 
 FORCE_N, TORQUE_NM = np.array([3.0, -7.0, 11.0]), np.array([0.4, 0.2, -0.9])
 TURN_RAD = st.lists(st.floats(-0.6, 0.6), min_size=7, max_size=7)
@@ -39,29 +38,14 @@ def in_tool(tool: ArmModel) -> np.ndarray:
     return np.concatenate((quat_rotate(to_tool, FORCE_N), quat_rotate(to_tool, TORQUE_NM)))
 
 
-class E_Series:
-    """What ur_rtde says of a robot at rest: the wrench in base axes, about the flange."""
-
-    def __init__(self, q_rad: np.ndarray) -> None:
-        arm_m = model_at("ur5e", q_rad).tcp_position_m() - model_at("ur5e", q_rad, "flange").tcp_position_m()
-        self.q_rad, self.wrench = q_rad, [*FORCE_N, *(TORQUE_NM + np.cross(arm_m, FORCE_N))]
-
-    def __getattr__(self, name: str):
-        return lambda: {"getActualQ": self.q_rad, "getActualQd": np.zeros(6), "getActualTCPForce": self.wrench,
-                        "getSafetyMode": 1, "getRobotMode": 7, "getRuntimeState": 2, "getTimestamp": 1.0,
-                        "isConnected": True}[name]  # fmt: skip
-
-
 @given(TURN_RAD)
 @settings(max_examples=20, deadline=None)
 def test_a_ur_s_wrench_is_turned_from_base_axes_and_moved_from_the_flange(turn_rad: list[float]) -> None:
     q_rad = home_q("ur5e") + np.array(turn_rad[:6])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ur, "_sdk", lambda: (lambda _: E_Series(q_rad), lambda _: E_Series(q_rad)))
-        patch.setattr(ur, "_reachable", lambda address: None)
-        tool, flange = (ArmModel(arm_spec("ur5e").compile(), 6, site) for site in ("tcp", "flange"))
-        motors = UrMotors("10.0.0.1", tool, flange, ManualClock(1.0), 500.0)
-        np.testing.assert_allclose(motors.read().wrench, in_tool(model_at("ur5e", q_rad)), atol=1e-9)
+    tool, flange = model_at("ur5e", q_rad), model_at("ur5e", q_rad, "flange")
+    about_flange = TORQUE_NM + np.cross(tool.tcp_position_m() - flange.tcp_position_m(), FORCE_N)
+    motors = motors_of(Ur(q_rad, [*FORCE_N, *about_flange]), ManualClock(1.0))
+    np.testing.assert_allclose(motors.read().wrench, in_tool(tool), atol=1e-9)
 
 
 @given(TURN_RAD, st.lists(st.floats(-1.5, 1.5), min_size=6, max_size=6))
