@@ -3,9 +3,10 @@
     python -m benchmarks.gate [--commands N] [--quick] [--json FILE]
     python -m benchmarks.gate --arm ARM --rate HZ --seed SEED        one run again, with every breach
 
-Three arms at three rates follow streams of commands, good ones strewn with every kind of bad one
-(tests/faults/streams.py). The referee (tests/faults/referee.py) has its own tables and arithmetic; it judges what was
-admitted, the torques, the reference, the tool, and every stop. Limits that do not exist yet are named, not judged.
+Three arms moved by torque, and one by joint positions at rates of its own, follow streams of commands, good ones strewn
+with every kind of bad one (tests/faults/streams.py). The referee (tests/faults/referee.py) has its own tables and
+arithmetic; it judges what was admitted, the torques or joints told, the reference, the tool, and every stop. Limits
+that do not exist yet are named, not judged.
 """
 
 import os
@@ -27,10 +28,14 @@ from typing import Any
 import numpy as np
 
 from controllers.records import PoseCommand, Verdict
+from tests.faults.position_rig import PositionRig, position_parts
 from tests.faults.rig import ARMS, Parts, Rig, parts
 from tests.faults.streams import AGES_S, KINDS, MOTION, NEVER
 
 RATES_HZ = (250.0, 500.0, 1000.0)
+POSITIONS, POSITION_RATES_HZ = "ur5e by positions", (100.0, 125.0, 500.0)
+"""An arm of ros2_control, of a UR's CB3, and of an e-Series"""
+CELLS = [(arm, rate) for arm in ARMS for rate in RATES_HZ] + [(POSITIONS, rate) for rate in POSITION_RATES_HZ]
 COMMANDS = 500
 """Of one run, which starts from the home pose with its own seed."""
 TARGET_MS = 0.2
@@ -65,21 +70,22 @@ def main() -> int:
     """Fire, print the tables and the verdict."""
     parser = argparse.ArgumentParser(description="Fuzz of gate, reference and arm loop.")
     parser.add_argument("--commands", type=int, default=1_000_000)
-    parser.add_argument("--quick", action="store_true", help="4,500 commands")
+    parser.add_argument("--quick", action="store_true", help="6,000 commands")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--arm", choices=ARMS)
-    parser.add_argument("--rate", type=float, choices=RATES_HZ)
+    parser.add_argument("--arm", choices=[*ARMS, POSITIONS])
+    parser.add_argument("--rate", type=float, choices=sorted({rate for _, rate in CELLS}))
     parser.add_argument("--seed", type=int)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     arguments = parser.parse_args()
-    arms = [arguments.arm] if arguments.arm else list(ARMS)
-    rates = [arguments.rate] if arguments.rate else list(RATES_HZ)
-    wanted = 4_500 if arguments.quick else arguments.commands
-    runs = -(-wanted // (COMMANDS * len(arms) * len(rates)))
+    cells = [(a, hz) for a, hz in CELLS if arguments.arm in (None, a) and arguments.rate in (None, hz)]
+    if not cells:
+        parser.error(f"{arguments.arm} does not run at {arguments.rate:g} Hz; leave --arm or --rate out")
+    wanted = 6_000 if arguments.quick else arguments.commands
+    runs = -(-wanted // (COMMANDS * len(cells)))
     seeds = range(runs) if arguments.seed is None else [arguments.seed]
     started_s = time.monotonic()
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        tallies = list(pool.map(cell, *zip(*[(arm, rate, seeds) for arm in arms for rate in rates], strict=True)))
+        tallies = list(pool.map(cell, *zip(*[(arm, rate, seeds) for arm, rate in cells], strict=True)))
     seconds = time.monotonic() - started_s
     report = summary(tallies, seconds)
     show(tallies, report)
@@ -91,7 +97,7 @@ def main() -> int:
 
 def cell(arm: str, rate_hz: float, seeds: Sequence[int]) -> Tally:
     """All runs of one arm at one rate."""
-    shared, tally = parts(arm), Tally(arm, rate_hz)
+    shared, tally = position_parts() if arm == POSITIONS else parts(arm), Tally(arm, rate_hz)
     gc.disable()  # as in the arm's own process
     for seed in seeds:
         with warnings.catch_warnings(record=True) as caught:
@@ -106,8 +112,9 @@ class Run:
 
     def __init__(self, shared: Parts, rate_hz: float, seed: int, tally: Tally, caught: list[Any]) -> None:
         """`caught` is where warnings are appended."""
-        self.rng = np.random.default_rng([seed, list(ARMS).index(shared.arm), int(rate_hz)])
-        self.rig = Rig(shared, rate_hz, wide=seed % 3 == 2)
+        self.rng = np.random.default_rng([seed, [*ARMS, POSITIONS].index(tally.arm), int(rate_hz)])
+        kind = PositionRig if tally.arm == POSITIONS else Rig
+        self.rig = kind(shared, rate_hz, wide=seed % 3 == 2)
         self.seed, self.tally, self.caught = seed, tally, caught
         self._judge, self.rig.loop.gate.judge = self.rig.loop.gate.judge, self.timed  # type: ignore[method-assign]
         self.sequence = -1
@@ -126,6 +133,8 @@ class Run:
                 break
         for breach in rig.referee.breaches():
             self.fail(tally.breaches, breach.kind, str(breach), breach.count)
+        if rig.stopped:
+            self.fail(tally.breaches, "stopped where nothing is to be touched", rig.stopped)
         tally.ticks += rig.ticks
 
     def send(self, command: PoseCommand, kind: str) -> None:
@@ -161,7 +170,7 @@ class Run:
     def fail(self, counter: Counter[str], kind: str, text: str, count: int = 1) -> None:
         """Count it, and keep how to see the first of its kind again."""
         counter[kind] += count
-        again = f"--arm {self.tally.arm} --rate {self.tally.rate_hz:g} --seed {self.seed}"
+        again = f"--arm '{self.tally.arm}' --rate {self.tally.rate_hz:g} --seed {self.seed}"
         self.tally.first.setdefault(kind, f"{text}   ({again})")
 
 
@@ -226,10 +235,10 @@ def show(tallies: list[Tally], report: dict[str, Any]) -> None:
     for kind in KINDS:
         counts = "".join(f"{report[name].get(kind, 0):>10}" for name in ("sent", "admitted", "raised", "warned"))
         print(f"{kind:<16}{counts}   {'yes' if kind in NEVER else ''}")
-    print(f"\n{'arm':<8}{'Hz':>6}{'commands':>10}{'ticks':>10}{'raised':>8}{'breaches':>10}{'p99 ms':>8}")
+    print(f"\n{'arm':<18}{'Hz':>6}{'commands':>10}{'ticks':>10}{'raised':>8}{'breaches':>10}{'p99 ms':>8}")
     for cell in report["cells"]:
         print(
-            f"{cell['arm']:<8}{cell['rate_hz']:>6.0f}{cell['commands']:>10}{cell['ticks']:>10}{cell['raised']:>8}"
+            f"{cell['arm']:<18}{cell['rate_hz']:>6.0f}{cell['commands']:>10}{cell['ticks']:>10}{cell['raised']:>8}"
             f"{sum(cell['breaches'].values()):>10}{cell['p99_ms']:>8.3f}"
         )
     print()

@@ -7,9 +7,10 @@ so that without contact it follows the reference without lag, and at rest agains
 stiffness * clip at most, however far behind the wall the reference is.
 
 Drives lag, and against something stiff that lag makes the law unstable unless the damping is above contact stiffness
-times lag. So in the direction of contact the damping is larger (variable admittance: Ikeura and Inooka 1995), and the
-reference's own speed does not press. Joints follow by damped least squares (Wampler 1986) on the commanded joints:
-what the drives do about a command never enters the loop, only force does.
+times lag. So in contact the damping is larger (variable admittance: Ikeura and Inooka 1995), the more so the longer the
+period, and the reference's own speed does not press. It is larger in all directions: friction turns the measured force
+about, and a tool that is soft across that force slides to and fro with it. Joints follow by damped least squares
+(Wampler 1986) on the commanded joints: what the drives do about a command never enters the loop, only force does.
 """
 
 import numpy as np
@@ -27,8 +28,10 @@ POSTURE_HZ = 0.5
 """Rate at which spare joints return to the posture, 1/s, while the tool moves."""
 UNDER_WAY_M_S, UNDER_WAY_RAD_S = 0.02, 0.1
 """Speed of the reference from which they do so at the full rate; at rest they stay: nobody asked for motion."""
-STIFFER = 10.0
-"""Damping in the direction of contact over that of free motion: 2000 Ns/m, for drives of 50 N/mm that lag 40 ms."""
+STIFFER, LAG_S = 10.0, 0.04
+"""Damping in contact over that of free motion: 2000 Ns/m, for drives of 50 N/mm that lag so long beside a fast loop."""
+LATE = 2.0
+"""Periods by which a slow loop adds to that lag: force is read, and joints are taken up, up to one period late each."""
 TOUCH, FIRM = (2.0, 0.2), (6.0, 0.6)
 """N and Nm from which there is contact, and from which it is firm."""
 FORGET_S = 0.3
@@ -48,6 +51,7 @@ class _Touch:
 
     def __init__(self, damping: float, touch: float, firm: float, period_s: float) -> None:
         self._damping, self._touch, self._firm = damping, touch, firm
+        self._stiffer = STIFFER * (1.0 + LATE * period_s / LAG_S)
         self._keeps = 1.0 - period_s / FORGET_S
         self._share, self._away = 0.0, np.zeros(3)
         """How firm the contact is, 0 to 1, and where it pushes."""
@@ -61,13 +65,11 @@ class _Touch:
             self._share = max(self._share, min(1.0, (size - self._touch) / (self._firm - self._touch)))
         else:
             self._share *= self._keeps
-        free: Array = wanted + spring / self._damping
         share, away = self._share, self._away
-        pressing, held = min(0.0, float(free @ away)), float(push @ away)
-        if pressing < 0.0:
-            held += float(spring @ away)
-        normal = held / (STIFFER * self._damping) - pressing
-        return free + (1.0 - share) * push / self._damping + share * normal * away
+        pressing = min(0.0, float(wanted @ away))
+        yielding = (1.0 - share + share / self._stiffer) / self._damping
+        speed: Array = wanted - share * pressing * away + yielding * (spring + push)
+        return speed
 
 
 class JointFollower:

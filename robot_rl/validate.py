@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from robot_rl.config import Config, SafetyConfig
+from robot_rl.config import Config, RobotConfig, SafetyConfig
 from robot_rl.errors import ConfigError
 
 ABOVE_ZERO = (
@@ -32,7 +32,6 @@ ABOVE_ZERO = (
 )
 AT_LEAST = {
     "robot.image_size": 16,
-    "robot.control_hz": 200,
     "robot.policy_hz": 4,
     "safety.joint_margin_rad": 0,
     "task.max_steps": 0,
@@ -76,6 +75,9 @@ AT_MOST = {
     "safety.joint_margin_rad": 1.0,
 }
 """Larger values are a mistake, of unit often, more than a wish. What the arm itself allows is in `safety.vendor`."""
+TORQUE_HZ, POSITION_HZ = 200, 100
+"""Slowest loop of an arm that is moved by torque, and of one that takes joint positions."""
+TORQUE_DRIVERS = ("sim",)
 DRIVERS = ("sim", "ros", "franka", "ur", "ros2_control")
 SAMPLERS = ("uniform", "reshuffle", "return_weighted")
 ACTOR = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -154,8 +156,10 @@ def _unit(key: str) -> str:
 
 def _check_relations(config: Config) -> None:
     robot, safety, learner, human = config.robot, config.safety, config.learner, config.human
+    _check_rate(robot)
     ratio = robot.control_hz / robot.policy_hz
-    if ratio < 1 or abs(ratio - round(ratio)) > 1e-9:
+    lockstep = robot.driver == "sim"  # elsewhere the loop keeps time in a process of its own
+    if ratio < 1 or (lockstep and abs(ratio - round(ratio)) > 1e-9):
         raise ConfigError(
             f"robot.control_hz={robot.control_hz:g} is not a multiple of "
             f"robot.policy_hz={robot.policy_hz:g}; the nearest is "
@@ -199,6 +203,18 @@ def _check_relations(config: Config) -> None:
         raise ConfigError("learner=bc learns from demos only, but human.demos=0; set human.demos=20")
     if config.task.name == "gymnasium" and not config.task.id:
         raise ConfigError("task=gymnasium needs an environment, for example task.id=Pendulum-v1")
+
+
+def _check_rate(robot: RobotConfig) -> None:
+    by_torque = robot.driver in TORQUE_DRIVERS
+    least_hz = TORQUE_HZ if by_torque else POSITION_HZ
+    allowed = f"{least_hz} or more"
+    if by_torque:
+        allowed += (
+            f" with robot.driver={robot.driver}, whose arm is moved by torque: a slower impedance loop shakes; arms "
+            f"that take joint positions (ur, franka, ros2_control) may have {POSITION_HZ}"
+        )
+    _require(robot.control_hz >= least_hz, "robot.control_hz", robot.control_hz, allowed)
 
 
 def _check_vendor(safety: SafetyConfig) -> None:

@@ -2,7 +2,7 @@
 
 A command that is far from where the arm stands is a jump. So after every gap, in which the arm may have been moved by
 a person or by another controller, the first command is the joints measured then; and an arm that does not do what it
-is told is told nothing more.
+is told is told nothing more. Drives that say why they have stopped are asked no further: that is a refusal.
 """
 
 import numpy as np
@@ -54,6 +54,8 @@ class Following:
         q_rad, dq_rad_s, wrench = reading
         seen = bool(np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all())
         self.gap = self.gap or not seen
+        if reading.fault:
+            self.refuse(reading.fault)
         if self._strayed or self.refusal:
             return None
         if seen and self._strays(q_rad):

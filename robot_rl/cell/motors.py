@@ -9,7 +9,7 @@ from controllers.pose import Array
 from robot_rl.operator import Finding
 
 
-class Reading(NamedTuple):
+class Measured(NamedTuple):
     """What the drives measure."""
 
     q_rad: Array
@@ -17,7 +17,19 @@ class Reading(NamedTuple):
     dq_rad_s: Array
     """(n,)"""
     wrench: Array
-    """(6,) contact force in N and torque in Nm on the tool, tool frame"""
+    """(6,) contact force in N and torque in Nm on the tool, about its tool point, tool frame"""
+
+
+class Reading(Measured):
+    """What the drives measure, and what they say of themselves; the latter is no part of the tuple."""
+
+    fault: str
+    """Why the drives have stopped by themselves, until that is cleared; empty while they have not"""
+
+    def __new__(cls, q_rad: Array, dq_rad_s: Array, wrench: Array, *, fault: str = "") -> "Reading":
+        reading = super().__new__(cls, q_rad, dq_rad_s, wrench)
+        reading.fault = fault
+        return reading
 
 
 class Motors(Protocol):

@@ -71,9 +71,11 @@ class FrankaMotors:
             raise HardwareError(self._fault)
 
     def read(self) -> Reading:
-        """Raises HardwareError when the state is older than `STALE_S`, while the robot recovers, and when it is gone.
+        """Raises HardwareError when the state is older than `STALE_S`, with the robot's own fault where there was one,
+        while the robot recovers, and when it is gone.
 
-        The robot's estimate is the reaction to what acts on the tool (libfranka issue 26): its sign is turned.
+        The robot's estimate is the reaction to what acts on the tool (libfranka issue 26), about its stiffness frame:
+        its sign is turned, and the wrench is moved to the tool.
         """
         if self._recovering():
             raise HardwareError("the Franka recovers from its errors: wait, then arm anew")
@@ -85,15 +87,16 @@ class FrankaMotors:
             self.lost = self.lost or f"the Franka is gone (no state for {LOST_S} s): {GONE}"
             raise HardwareError(self.lost)
         if not now_s - self._fresh_s <= STALE_S:
-            raise HardwareError(f"no state from the Franka for {STALE_S} s: see to its network and power")
+            silent = f"no state from the Franka for {STALE_S} s: see to its network and power"
+            raise HardwareError(self._fault or silent)
         self._fault = self._fault or self._wrong(state)
+        self._last = None if self._fault else self._last
         self._desired = np.array(state.q_d)
-        return Reading(np.array(state.q), np.array(state.dq), -np.array(state.K_F_ext_hat_K))
+        return Reading(np.array(state.q), np.array(state.dq), _at_tool(state), fault=self._fault)
 
     def apply(self, values: Array) -> None:
         """Joint positions (7,) rad. Raises HardwareError from an error on, until it is cleared."""
         if self._fault or self.lost:
-            self._last = None
             raise HardwareError(self._fault or self.lost)
         self._ticks += 1
         if self._ticks % self._every == 0:
@@ -197,6 +200,13 @@ class FrankaMotors:
         except (self._sdk.Exception, RuntimeError) as error:
             recovered, why = False, str(error)
         self._fault = "" if recovered else f"the Franka does not recover ({why}); see to it, then clear and arm anew"
+
+
+def _at_tool(state: Any) -> Array:
+    """(6,) N and Nm that act on the tool, about its tool point, tool frame."""
+    frame, reaction = np.array(state.EE_T_K.matrix), np.array(state.K_F_ext_hat_K)
+    force, torque = -frame[:3, :3] @ reaction[:3], -frame[:3, :3] @ reaction[3:]
+    return np.concatenate((force, torque + np.cross(frame[:3, 3], force)))
 
 
 def _flags(errors: Any) -> Iterator[str]:

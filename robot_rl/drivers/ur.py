@@ -65,7 +65,9 @@ class UrMotors:
         Raises ConfigError without ur_rtde or for a rate the robot has not, HardwareError when it is not ready.
         """
         if not control_hz <= RATE_HZ:
-            raise ConfigError(f"robot.control_hz={control_hz:g} is out of range; allowed with robot.driver=ur: 500")
+            raise ConfigError(
+                f"robot.control_hz={control_hz:g} is out of range; allowed with robot.driver=ur: 100 to {RATE_HZ:g}"
+            )
         self._tool, self._flange, self._clock, self._period_s = tool, flange, clock, 1.0 / control_hz
         self._fault, self.lost, self._closed = "", "", False
         self._stamp, self._fresh_s = 0.0, clock.now_s()
@@ -85,7 +87,8 @@ class UrMotors:
             ) from error
 
     def read(self) -> Reading:
-        """Raises HardwareError when the state is older than `STALE_S`, and when the robot is gone."""
+        """Raises HardwareError when the state is older than `STALE_S`, with the robot's own fault where there was one,
+        and when the robot is gone."""
         now_s, stamp = self._clock.now_s(), self._receive.getTimestamp()
         if stamp != self._stamp:
             self._stamp, self._fresh_s = stamp, now_s
@@ -95,11 +98,11 @@ class UrMotors:
         if self.lost:
             raise HardwareError(self.lost)
         if not age_s <= STALE_S:
-            raise HardwareError(f"no state from the UR for {STALE_S} s: see to its network and power")
+            raise HardwareError(self._fault or f"no state from the UR for {STALE_S} s: see to its network and power")
         if not self._fault or self._fault == UNTAKEN:  # which comes before the robot says why
             self._fault = self._stopped() or self._fault
         q_rad, dq_rad_s = np.array(self._receive.getActualQ()), np.array(self._receive.getActualQd())
-        return Reading(q_rad, dq_rad_s, self._wrench(q_rad, dq_rad_s))
+        return Reading(q_rad, dq_rad_s, self._wrench(q_rad, dq_rad_s), fault=self._fault)
 
     def apply(self, values: Array) -> None:
         """Joint positions (6,) rad. Raises HardwareError from the first stop on."""

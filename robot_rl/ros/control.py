@@ -16,6 +16,7 @@ import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import WrenchStamped
 from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -41,6 +42,8 @@ JUMP_RAD, LAG_S = 0.02, 0.1
 in LAG_S. A drive that accelerates by 10 rad/s2 and is read 60 ms late stays within (10 * 0.06**2 / 2 = 0.018 rad). An
 arm that stands still, as under a controller that is subscribed but inactive, is never led further than JUMP_RAD: so far
 it jumps at most when somebody activates that controller."""
+SHARED = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""For a topic of many senders: with a depth of one, a message that comes right after the arm's replaces it unread."""
 log = logging.getLogger(__name__)
 
 
@@ -96,7 +99,7 @@ class Ros2ControlMotors:
         self._names, self._preset, self._ahead_s = tuple(names), PRESETS[preset], 2 * period_s
         self._session = Session("ros2_control", namespace)
         node = self._session.node
-        self._joints = _Newest(node, JointState, "joint_states", "joint states")
+        self._joints = _Newest(node, JointState, "joint_states", "joint states", self._names)
         self._wrench = _Newest(node, WrenchStamped, wrench_topic, "wrench") if wrench_topic else None
         self._sources = (self._joints, self._wrench) if self._wrench else (self._joints,)
         self._command = node.create_publisher(self._preset.kind, self._preset.topic, qos.COMMAND)
@@ -108,7 +111,7 @@ class Ros2ControlMotors:
             wait = self._session.wait_for
             for source in self._sources:
                 wait(f"no {source.what} on {source.topic}", partial(_seen, source), READY_S)
-                wait(f"{source.topic} has not exactly one publisher", partial(_alone, source), READY_S)
+                wait(f"{source.topic} has not exactly one publisher for the arm", partial(_alone, source), READY_S)
             wait(f"no controller listens on {self._preset.topic}", lambda: not self._unheard(), READY_S)
             self.read()
         except HardwareError:
@@ -171,21 +174,35 @@ class Ros2ControlMotors:
 class _Newest:
     """The newest message of a topic, with its time."""
 
-    def __init__(self, node: Node, kind: type, topic: str, what: str) -> None:
+    def __init__(self, node: Node, kind: type, topic: str, what: str, joints: Sequence[str] = ()) -> None:
+        """With `joints` the topic may be shared: messages with none of them are somebody else's, and passed over."""
         self.topic, self.what = topic, what
         self._node, self._clock, self._lock = node, node.get_clock(), threading.Lock()
         self._found: tuple[float, Any] | None = None
-        node.create_subscription(kind, topic, self._take, qos.LATEST)
+        self._mine, self._senders = frozenset(joints), 0
+        self._others: list[frozenset[str]] = []
+        """Joints of each other sender that was heard since their number has last changed"""
+        node.create_subscription(kind, topic, self._take, SHARED if joints else qos.LATEST)
 
     @property
     def seen(self) -> bool:
         return self._found is not None
 
     def crowd(self) -> str:
-        """Why nobody knows whose the newest message is; empty when it has one sender."""
+        """Why nobody knows whose the newest message is; empty when it has one sender.
+
+        ROS does not tell who sent a message: a sender counts as another robot's once that one's joints were heard.
+        """
         senders = self._node.count_publishers(self.topic)
-        said = f"{senders} publish on {self.topic}, exactly one must: see `ros2 topic info -v {self.topic}`; {KILLED}"
-        return "" if senders == 1 else said
+        with self._lock:
+            if senders != self._senders:
+                self._senders, self._others = senders, []
+            others = len(self._others)
+        if senders and senders - others <= 1:
+            return ""
+        whose = f" for this arm ({others} are heard with other joints)" if self._mine else ""
+        look = f"see `ros2 topic info -v {self.topic}`; {KILLED}"
+        return f"{senders} publish on {self.topic}, exactly one must{whose}: {look}"
 
     def fresh(self) -> Any:
         """Raises StaleError when there is none, or none lately, HardwareError when it may be anybody's."""
@@ -202,9 +219,16 @@ class _Newest:
         return message
 
     def _take(self, message: Any) -> None:
-        stamp_s = to_monotonic(self._clock, message.header.stamp)
         with self._lock:
-            self._found = stamp_s, message
+            if self._mine and self._mine.isdisjoint(message.name):
+                self._pass_over(frozenset(message.name))
+            else:
+                self._found = to_monotonic(self._clock, message.header.stamp), message
+
+    def _pass_over(self, names: frozenset[str]) -> None:
+        """Messages that have a joint in common count as one sender's."""
+        if names:
+            self._others = [*(other for other in self._others if other.isdisjoint(names)), names]
 
 
 def _seen(source: _Newest) -> bool:

@@ -16,6 +16,9 @@ import numpy as np
 
 from tests.faults.vendors import VENDORS, Floats
 
+TOLD_RAD, TOLD_S = 0.02, 0.1
+"""How far joints that drives are told may be from the measured ones: so far, and in the direction of motion by what
+they move in this time beside. Further away it is a jump."""
 AFTER_FORCE_S = 0.1
 """After a stop for force, the time until the force is below the budget."""
 JOINT_STOP = (0.5, 0.125)
@@ -63,6 +66,8 @@ class Sample:
     """(6, n) of the tool, base frame; without it the joints that the reference implies are not judged."""
     contacts: int = 0
     """Places where the arm touches itself or the table."""
+    told_rad: Floats | None = None
+    """(n,) of drives that take joint positions."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ class Referee:
     def breaches(self) -> list[Breach]:
         """Everything that was not inside its limit."""
         judges = (
-            *(self._of_targets, self._of_motors, self._of_reference),
+            *(self._of_targets, self._of_motors, self._of_told, self._of_reference),
             *(self._of_joints, self._of_tool, self._of_braking),
         )
         with np.errstate(all="ignore"):  # what is infinite is found without warnings too
@@ -149,6 +154,26 @@ class Referee:
         yield _above("torque rate, Nm/s", times[1:], np.abs(np.diff(tau, axis=0)) / self.period_s, rate, noise=1e-8)
         yield _above("joint beyond its range, rad", times, np.maximum(vendor.q_min_rad - q, q - vendor.q_max_rad), 0.0)
         yield _above("joint speed over its limit, rad/s", times, np.abs(dq) - vendor.dq_max_rad_s, 0.0)
+
+    def _of_told(self) -> Iterator[Breach | None]:
+        """What drives are told that take joint positions."""
+        if any(sample.told_rad is None for sample in self.samples):
+            return
+        p, dt, vendor = self.promise, self.period_s, VENDORS[self.arm]
+        times, told, q, dq = (self._column(name) for name in ("time_s", "told_rad", "q_rad", "dq_rad_s"))
+        yield _above(
+            "told joint beyond its range, rad", times, np.maximum(vendor.q_min_rad - told, told - vendor.q_max_rad), 0.0
+        )
+        speed = np.diff(told, axis=0) / dt
+        yield _above(
+            "told joint speed over its limit, rad/s", times[1:], np.abs(speed) - vendor.dq_max_rad_s, 0.0, _noise(7, dt)
+        )
+        if p.ddq_rad_s2 is not None:
+            excess = np.abs(np.diff(speed, axis=0)) / dt - p.ddq_rad_s2
+            yield _above("told joint acceleration, rad/s2", times[2:], excess, 0.0, _noise(7, dt**2))
+        ahead = TOLD_S * dq
+        jump = np.maximum(np.minimum(ahead, 0.0) - (told - q), (told - q) - np.maximum(ahead, 0.0))
+        yield _above("told joint away from the measured one, rad", times, jump, TOLD_RAD)
 
     def _of_reference(self) -> Iterator[Breach | None]:
         p, dt = self.promise, self.period_s

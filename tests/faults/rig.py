@@ -56,6 +56,9 @@ def parts(arm: str, wall_m: float | None = None) -> Parts:
 class Rig:
     """One run."""
 
+    stopped = ""
+    """Why drives are told nothing any more, or only to stay; for those that take joint positions."""
+
     def __init__(
         self,
         shared: Parts,

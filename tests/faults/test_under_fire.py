@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.gate import Run, Tally
+from benchmarks.gate import POSITIONS, Run, Tally
 from controllers.limits import WorkspaceBox
 from controllers.records import PoseCommand
 from controllers.reference import MotionLimits
 from tests.controllers.parts import open_gate
+from tests.faults.position_rig import PositionRig, position_parts
 from tests.faults.rig import ARMS, FENCE, HIGH_M, LOW_M, Rig, parts
 from tests.faults.streams import KINDS
 
@@ -157,3 +158,73 @@ def test_an_arm_that_does_not_stop_for_force_is_seen() -> None:
         rig.run(25)
     assert not rig.loop.fault and "contact" in verdict.reasons
     assert "contact force" in seen(rig)
+
+
+# Drives that take joint positions, also at rates at which torques could not be given
+
+
+@pytest.fixture(scope="module")
+def by_positions():
+    return position_parts()
+
+
+@pytest.mark.parametrize("rate_hz", [100.0, 125.0])
+def test_an_arm_of_joint_positions_keeps_all_its_limits_at_a_slow_loop(by_positions, rate_hz: float) -> None:
+    tally = Tally(POSITIONS, rate_hz)
+    for seed in (0, 2):
+        Run(by_positions, rate_hz, seed, tally, []).fire()
+    assert sum(tally.sent.values()) == 1000 and sum(tally.admitted.values()) > 500
+    assert not tally.breaches and not tally.raised, tally.first
+
+
+@pytest.mark.parametrize("rate_hz", [100.0, 125.0])
+def test_an_arm_of_joint_positions_moves_and_comes_to_rest_where_its_reference_does(by_positions, rate_hz) -> None:
+    rig = PositionRig(by_positions, rate_hz)
+    forward(rig, 5)
+    rig.run(200)
+    assert rig.referee.breaches() == [] and rig.stopped == ""
+    first, last = rig.referee.samples[0], rig.referee.samples[-1]
+    assert last.tool_m[1] - first.tool_m[1] > 0.03, "it has moved"
+    np.testing.assert_allclose(last.tool_m, last.reference_m, atol=1e-3)
+
+
+BROKEN = {
+    "told joint acceleration": lambda follower: setattr(follower, "_limits", _tenfold(follower._limits)),
+    "told joint away from the measured one": lambda follower: setattr(follower, "_period_s", 0.05),
+    "told joint beyond its range": lambda follower: setattr(follower, "_q", follower._q + 20.0),
+}
+
+
+def _tenfold(limits):
+    return replace(limits, ddq_max_rad_s2=10.0 * limits.ddq_max_rad_s2, dq_max_rad_s=10.0 * limits.dq_max_rad_s)
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_joints_that_must_not_be_told_would_be_seen(by_positions, kind: str) -> None:
+    rig = PositionRig(by_positions, 100.0)
+    forward(rig, 3)
+    BROKEN[kind](rig.following._follower)
+    rig.following._follower._touches[0]._damping = 1.0  # it makes up for any distance at once
+    forward_on(rig, 3)
+    assert kind in seen(rig)
+
+
+def forward_on(rig: Rig, commands: int) -> None:
+    for k in range(commands):
+        state = rig.state()
+        target = replace(state.tcp, position_m=state.tcp.position_m - [0.0, 0.03, 0.0])
+        rig.loop.command(PoseCommand(target, 100 + k, 0.1, FENCE), state, rig.now_s, rig.now_s)
+        rig.run(10)
+
+
+def test_drives_that_do_nothing_would_be_seen(by_positions, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = PositionRig(by_positions, 100.0)
+    sent = rig.following.sent
+
+    def lost(told: np.ndarray) -> None:
+        sent(told)
+        rig._due = rig.data.qpos[:6].copy()
+
+    monkeypatch.setattr(rig.following, "sent", lost)
+    forward(rig, 30)
+    assert "does not follow" in rig.stopped

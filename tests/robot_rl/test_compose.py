@@ -7,8 +7,9 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from robot_rl.compose import groups, load_config, resolved, save_config
-from robot_rl.config import Config, VendorConfig
+from robot_rl.config import Config, RobotConfig, VendorConfig
 from robot_rl.errors import ConfigError
+from robot_rl.validate import validate
 
 
 def complaint(*overrides: str) -> str:
@@ -97,6 +98,8 @@ def test_a_mistake_of_writing_is_explained(override: str, words: str) -> None:
         ("learner.hidden=[]", "layer widths"),
         ("robot.policy_hz=0", "above 0"),
         ("robot.policy_hz=7", "robot.control_hz=497"),
+        ("robot.control_hz=190", "200 or more with robot.driver=sim, whose arm is moved by torque"),
+        ("robot.control_hz=nan", "not a finite number"),
         ("human.patience_s=-1", "above 0"),
         ("human.reaction_s=[0.5,0.3]", "in order"),
         ("safety.clip_m=15", "metres?"),
@@ -113,6 +116,18 @@ def test_a_mistake_of_writing_is_explained(override: str, words: str) -> None:
 )
 def test_a_value_out_of_range_is_refused(override: str, words: str) -> None:
     assert words in complaint(override)
+
+
+@pytest.mark.parametrize("driver", ["ros", "franka", "ur", "ros2_control"])
+def test_only_an_arm_that_takes_joint_positions_may_have_a_loop_of_100_hz(driver: str) -> None:
+    for hz in (100.0, 125.0):
+        validate(Config(robot=RobotConfig(driver=driver, control_hz=hz)))
+        with pytest.raises(ConfigError, match=r"200 or more .* \(ur, franka, ros2_control\) may have 100"):
+            validate(Config(robot=RobotConfig(control_hz=hz)))
+    with pytest.raises(ConfigError, match=r"control_hz=90.* 100 or more$"):
+        validate(Config(robot=RobotConfig(driver=driver, control_hz=90.0)))
+    with pytest.raises(ConfigError, match="not a multiple"):
+        validate(Config(robot=RobotConfig(driver=driver, control_hz=100.0, policy_hz=101.0)))
 
 
 def test_the_force_budget_shows_its_numbers() -> None:

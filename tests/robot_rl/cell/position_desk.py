@@ -23,7 +23,7 @@ class FakeDrives:
 
     def __init__(self, q_rad: np.ndarray) -> None:
         self.q, self.dq, self.wrench = q_rad.copy(), np.zeros(6), np.zeros(6)
-        self.told, self.against = [], ()
+        self.told, self.against, self.fault = [], (), ""
         self.blind = self.deaf = self.closed = self.inactive = False
         """Says nothing; refuses; let go; takes commands and does nothing about them"""
         self.cleared = 0
@@ -31,7 +31,7 @@ class FakeDrives:
     def read(self) -> Reading:
         if self.blind:
             raise HardwareError("the drives say nothing")
-        return Reading(self.q.copy(), self.dq.copy(), self.wrench.copy())
+        return Reading(self.q.copy(), self.dq.copy(), self.wrench.copy(), fault=self.fault)
 
     def apply(self, values: np.ndarray) -> None:
         if self.deaf:
@@ -52,13 +52,21 @@ class FakeDrives:
 class PositionDesk(Desk):
     """A desk whose arm is a UR5e with such drives, away from its home."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, rate_hz: float = 500.0) -> None:
+        self.period_s = 1.0 / rate_hz
         self.drives = FakeDrives(home_q("ur5e") + 0.05)
         monkeypatch.setattr("robot_rl.cell.process.open_motors", lambda *_: self.drives)
         self.path, self.clock = folder / "arm", ManualClock(100.0)
-        self.server = build(load([f"socket={self.path}", "robot.model=ur5e"]), self.clock)
+        config = load([f"socket={self.path}", "robot.model=ur5e"])
+        config.robot.control_hz = rate_hz
+        self.server = build(config, self.clock)
         self.lines: list[Line] = []
         self.actor = self.line()
+
+    def tick(self, periods: int = 1) -> None:
+        for _ in range(periods):
+            self.clock.sleep_until(self.clock.now_s() + self.period_s)
+            self.server.tick(self.clock.now_s())
 
     def arm(self, line: Line) -> pb.Answer:
         view = self.ask(line, view=pb.Nothing()).answer.view

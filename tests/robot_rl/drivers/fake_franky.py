@@ -73,6 +73,7 @@ class Robot:
             raise RealtimeException("libfranka: Running kernel does not have realtime capabilities.")
         self.q = home_q("panda").copy()
         self.dq, self.force, self.mass_kg = np.zeros(7), np.zeros(6), 0.73
+        self.stiffness_frame = np.eye(4)
         self.time_ms, self.mode, self.frozen, self.gone = 0, RobotMode.Idle, False, None
         self.errors, self.ended = SimpleNamespace(joint_reflex=False, power_limit_violation=False), SimpleNamespace()
         self.motions: list[JointVelocityMotion] = []
@@ -87,7 +88,7 @@ class Robot:
         return SimpleNamespace(
             q=self.q, dq=self.dq, q_d=self.q, K_F_ext_hat_K=self.force, time=Duration(self.time_ms),
             current_errors=self.errors, last_motion_errors=self.ended, robot_mode=self.mode, m_total=self.mass_kg,
-            O_T_EE=SimpleNamespace(matrix=tool_matrix(self.q)),
+            O_T_EE=SimpleNamespace(matrix=tool_matrix(self.q)), EE_T_K=SimpleNamespace(matrix=self.stiffness_frame),
         )  # fmt: skip
 
     def move(

@@ -13,7 +13,7 @@ import yaml
 from controllers.kinematics import ArmModel
 from controllers.models import arm_limits, arm_spec, home_q
 from robot_rl.clock import ManualClock
-from robot_rl.drivers.franka import FrankaMotors
+from robot_rl.drivers.franka import FOLLOW_S, FrankaMotors
 from robot_rl.errors import ConfigError, HardwareError
 from tests.robot_rl.drivers import fake_franky
 from tests.robot_rl.drivers.fake_franky import SDK, RobotMode
@@ -26,15 +26,15 @@ OWN = ("advance", "realtime", "reachable")
 class Desk:
     """Motors, their fake robot and a clock moved by hand."""
 
-    def __init__(self) -> None:
-        self.clock = ManualClock(10.0)
-        self.motors = open_motors(self.clock)
+    def __init__(self, period_s: float = PERIOD_S) -> None:
+        self.clock, self.period_s = ManualClock(10.0), period_s
+        self.motors = open_motors(self.clock, period_s=period_s)
         self.robot = self.motors._robot
 
     def period(self, q_rad: np.ndarray) -> None:
         self.motors.read()
         self.motors.apply(q_rad)
-        self.wait(PERIOD_S)
+        self.wait(self.period_s)
 
     def wait(self, seconds: float) -> None:
         self.robot.advance(seconds)
@@ -45,9 +45,9 @@ class Desk:
         self.motors._recovery.join(5.0)
 
 
-def open_motors(clock: ManualClock, realtime_kernel: bool = True) -> FrankaMotors:
+def open_motors(clock: ManualClock, realtime_kernel: bool = True, period_s: float = PERIOD_S) -> FrankaMotors:
     tool, limits = ArmModel(arm_spec("panda").compile(), 7), arm_limits("panda")
-    return FrankaMotors("10.0.0.1", tool, limits, clock, PERIOD_S, realtime_kernel=realtime_kernel, sdk=SDK)
+    return FrankaMotors("10.0.0.1", tool, limits, clock, period_s, realtime_kernel=realtime_kernel, sdk=SDK)
 
 
 @pytest.fixture
@@ -62,13 +62,15 @@ def test_at_the_measured_joints_it_asks_for_no_motion_at_all(desk: Desk) -> None
     assert not desk.robot.motions and (desk.robot.q == home_q("panda")).all()
 
 
-def test_it_follows_joints_that_move_within_a_few_milliseconds(desk: Desk) -> None:
+@pytest.mark.parametrize("rate_hz", [500, 125, 100])
+def test_it_follows_joints_that_move_within_a_few_milliseconds(rate_hz: int) -> None:
+    desk = Desk(1.0 / rate_hz)
     q_rad, rate = home_q("panda").copy(), np.array([0.3, 0.0, -0.2, 0.0, 0.0, 0.1, 0.5])
-    for i in range(500):
-        q_rad = home_q("panda") + rate * PERIOD_S * i
+    for i in range(rate_hz):
+        q_rad = home_q("panda") + rate * desk.period_s * i
         desk.period(q_rad)
     assert np.abs(desk.robot.q - q_rad).max() < 0.5 * 0.03
-    for _ in range(300):
+    for _ in range(int(0.6 * rate_hz)):
         desk.period(q_rad)
     assert np.abs(desk.robot.q - q_rad).max() < 2e-4
     assert all(np.abs(m.target).max() <= arm_limits("panda").dq_max_rad_s.max() for m in desk.robot.motions)
@@ -109,6 +111,31 @@ def test_a_reflex_is_latched_with_the_robot_s_own_flags_until_a_person_clears_it
     desk.cleared()
     desk.period(home_q("panda"))
     assert desk.robot.recoveries == 1
+
+
+def test_why_the_robot_has_stopped_is_told_with_the_reading_also_when_its_state_is_old(desk: Desk) -> None:
+    assert desk.motors.read().fault == ""
+    desk.robot.mode, desk.robot.errors.joint_reflex = RobotMode.Reflex, True
+    assert "Reflex: joint_reflex" in desk.motors.read().fault
+    desk.robot.frozen = True
+    desk.motors.read()
+    desk.clock.sleep_until(desk.clock.now_s() + 0.11)
+    with pytest.raises(HardwareError, match="joint_reflex"):
+        desk.motors.read()
+
+
+def test_after_a_stop_that_nobody_asked_about_no_speed_from_before_is_gone_on_with(desk: Desk) -> None:
+    for i in range(20):
+        desk.period(home_q("panda") + 0.3 * PERIOD_S * i)
+    desk.robot.mode, desk.robot.errors.joint_reflex = RobotMode.Reflex, True
+    desk.wait(0.2)
+    assert desk.motors.read().fault
+    desk.cleared()
+    sent, away = len(desk.robot.motions), desk.robot.q + 0.01
+    for _ in range(5):
+        desk.period(away)
+    (motion,) = desk.robot.motions[sent:]
+    assert np.abs(motion.target).max() == pytest.approx(0.01 / FOLLOW_S)
 
 
 def test_a_motion_that_was_broken_off_names_its_errors(desk: Desk) -> None:

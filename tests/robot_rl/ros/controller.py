@@ -5,6 +5,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 
 from rclpy.clock import Clock
@@ -31,6 +32,7 @@ class Controller:
         self.left_out, self.age_s, self.told, self._node = "", 0.0, [], node
         self.active, self.lost, self._before_rad = True, "", dict(self.q_rad)
         self._states = node.create_publisher(JointState, "joint_states", qos.STATE)
+        self.others: list[Other] = []
         self.timer = node.create_timer(PERIOD_S, self.publish)
         self._kind = PRESETS[preset].kind
         self.subscription = node.create_subscription(self._kind, PRESETS[preset].topic, self._take, qos.COMMAND)
@@ -43,6 +45,8 @@ class Controller:
         message = JointState(name=there, position=positions, velocity=speeds)
         message.header.stamp = to_stamp(Clock(), time.monotonic() - self.age_s)
         self._states.publish(message)
+        for other in self.others:  # at once, as broadcasters of one controller manager do
+            other.publish()
 
     def _take(self, message) -> None:
         self.told.append(message)
@@ -76,6 +80,20 @@ class Controller:
             self.timer.cancel()
         elif verb == "double":
             self._node.create_publisher(JointState, "joint_states", qos.STATE)
+        elif verb == "other":
+            self.others.append(Other(self._node, word.split()))
+
+
+class Other:
+    """A broadcaster of its own on the same topic, with these joints."""
+
+    def __init__(self, node: Node, names: Sequence[str]) -> None:
+        self.publisher = node.create_publisher(JointState, "joint_states", qos.STATE)
+        self.message = JointState(name=names, position=[0.5] * len(names), velocity=[0.0] * len(names))
+
+    def publish(self) -> None:
+        self.message.header.stamp = to_stamp(Clock(), time.monotonic())
+        self.publisher.publish(self.message)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from robot_rl.ros import control, qos
 from robot_rl.ros.control import PRESETS, Ros2ControlMotors, by_name
 from robot_rl.ros.convert import to_stamp
 from tests.robot_rl.drivers.person import Cell
-from tests.robot_rl.ros.controller import NAMES, SHUFFLED, Controller
+from tests.robot_rl.ros.controller import NAMES, SHUFFLED, Controller, Other
 from tests.robot_rl.ros.graph import Process, graph, spun, until
 
 
@@ -168,6 +168,69 @@ def test_joint_states_and_wrenches_of_two_are_nobody_s(node: Node) -> None:
         assert until(lambda: _complaint(motors) == "") and not motors.objections(3.0)
     node.destroy_timer(timer)
     assert controller.told == []
+    motors.close()
+
+
+GRIPPER = ("left_finger", "right_finger")
+
+
+def test_joint_states_of_somebody_else_are_passed_over(node: Node) -> None:
+    controller = Controller(node, "crisp")
+    controller.others.append(Other(node, GRIPPER))
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002)
+    end_s, goal = time.monotonic() + 1.0, 0.1
+    while time.monotonic() < end_s:
+        q_rad = motors.read().q_rad
+        goal = min(0.12, goal + 1e-4)
+        motors.apply(np.full(6, goal))
+        assert (np.abs(q_rad - goal) < 0.02).all()
+        time.sleep(0.002)
+    assert not motors.objections(3.0) and np.allclose(controller.told[-1].position, 0.12)
+    controller.others.append(Other(node, ("camera_tilt",)))
+    assert until(lambda: "2 publish" in _complaint(motors) or _complaint(motors) == "")
+    assert until(lambda: _complaint(motors) == "")
+    controller.others.clear()  # they say nothing any more, but are there: nobody has come instead
+    time.sleep(0.1)
+    assert _complaint(motors) == ""
+    motors.close()
+
+
+def test_an_arm_that_says_nothing_is_stale_whatever_others_say(node: Node) -> None:
+    controller = Controller(node, "crisp")
+    controller.others.append(gripper := Other(node, GRIPPER))
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002)
+    controller.timer.cancel()
+    node.create_timer(0.005, gripper.publish)
+    assert until(lambda: "joint_states is" in _complaint(motors))
+    with pytest.raises(StaleError, match="old; allowed"):
+        motors.read()
+    motors.close()
+
+
+def test_of_two_senders_one_of_which_has_some_of_the_arm_s_joints_the_missing_ones_are_named(node: Node) -> None:
+    controller = Controller(node, "crisp")
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002)
+    assert _complaint(motors) == ""
+    controller.left_out = "joint4"
+    controller.others.append(Other(node, GRIPPER))
+    assert until(lambda: _complaint(motors).endswith("needed once each: joint4"))
+    controller.left_out = ""
+    assert until(lambda: _complaint(motors) == "")
+    motors.close()
+
+
+@pytest.mark.parametrize("names", [NAMES, NAMES[:1], (*GRIPPER, "joint4"), ()])
+def test_a_second_sender_that_may_be_the_arm_s_is_refused_also_beside_a_gripper_s(
+    node: Node, names: tuple[str, ...]
+) -> None:
+    controller = Controller(node, "crisp")
+    controller.others.append(Other(node, GRIPPER))
+    motors = Ros2ControlMotors(NAMES, "crisp", 0.002)
+    assert _complaint(motors) == ""
+    controller.others.append(Other(node, names))
+    assert until(lambda: "3 publish on joint_states" in _complaint(motors))
+    assert all("3 publish" in _complaint(motors) for _ in range(100))
+    assert "3 publish" in motors.objections(3.0)[0].detail
     motors.close()
 
 
