@@ -8,7 +8,7 @@ import select
 import signal
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -87,8 +87,7 @@ def load(arguments: list[str]) -> CellConfig:
         raise ConfigError(f"{argument}: {str(error).strip().partition(chr(10))[0]}") from error
     assert isinstance(config, CellConfig)
     check_driver(config)
-    robot = replace(config.robot, driver="sim")  # elsewhere it names what an observer opens, which is not this
-    validate(Config(robot=robot, safety=config.safety, task=config.task))
+    validate(Config(robot=config.robot, safety=config.safety, task=config.task))
     for name, most in (("step_m", 0.5), ("step_rad", math.pi), ("trace_s", 86400.0)):
         if not 0.0 < getattr(config, name) <= most:
             raise ConfigError(f"{name}={getattr(config, name)} is out of range; allowed: above 0, at most {most:g}")

@@ -8,11 +8,10 @@ import mujoco
 import numpy as np
 
 from controllers.pose import Array, Pose
-from robot_rl.drivers.sim_world import SimWorld
 from robot_rl.errors import ConfigError
 from robot_rl.specs import ActionSpec, Field
 from robot_rl.suggest import nearest
-from robot_rl.tasks.base import TOOL_DOWN, Reading, Task, Waypoint, Workspace, add_floor_and_light
+from robot_rl.tasks.base import TOOL_DOWN, Reading, Task, Waypoint, Workspace, World, add_floor_and_light
 from sim2real.charuco import EXAMPLE, MOUNTS, Board
 
 SQUARE_PX = 64
@@ -65,7 +64,7 @@ class BoardScene(Task):
                 spec, spec.body("hand").add_body(name="board", pos=ON_TOOL_M, quat=_facing(ON_TOOL_NORMAL)), self._board
             )
 
-    def reset(self, world: SimWorld, rng: np.random.Generator) -> Pose:
+    def reset(self, world: World, rng: np.random.Generator) -> Pose:
         return self.home
 
     def observe(self, reading: Reading) -> Mapping[str, Array | float]:

@@ -153,6 +153,17 @@ def test_settings_that_cannot_be_used_are_answered_with_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("driver", ["ur", "franka", "ros2_control"])
+def test_only_an_arm_of_joint_positions_may_have_a_loop_of_100_hz(driver: str) -> None:
+    for hz in (100.0, 125.0):
+        settings = load(["socket=s", f"robot.driver={driver}", "address=crisp", f"robot.control_hz={hz:g}"])
+        assert settings.robot.control_hz == hz
+        with pytest.raises(ConfigError, match=r"200 or more with robot\.driver=sim"):
+            load(["socket=s", f"robot.control_hz={hz:g}"])
+    with pytest.raises(ConfigError, match="100 or more"):
+        load(["socket=s", f"robot.driver={driver}", "address=crisp", "robot.control_hz=90"])
+
+
 class Drives(FakeDrives):
     """Like those behind a library or a graph: out of reach once they are closed."""
 

@@ -308,10 +308,16 @@ def cell(controller: Process, tmp_path: Path) -> Iterator[Cell]:
     cell.end()
 
 
-def test_the_arm_s_process_moves_an_arm_whose_controller_is_another_process(cell: Cell) -> None:
+@pytest.mark.parametrize("rate_hz", [500, 125, 100])
+def test_the_arm_s_process_moves_an_arm_whose_controller_is_another_process(
+    controller: Process, tmp_path: Path, rate_hz: int
+) -> None:
+    settings = ("robot.driver=ros2_control", "robot.model=ur5e", "address=forward_position_controller")
+    cell = Cell(f"socket={tmp_path / 'arm'}", *settings, f"robot.control_hz={rate_hz}")
     before_m = cell.arm.read().tcp.position_m
     cell.move(0.04)
     assert np.allclose(cell.arm.read().tcp.position_m - before_m, [0.0, -0.04, 0.0], atol=4e-3)
+    cell.end()
 
 
 @pytest.mark.parametrize(
