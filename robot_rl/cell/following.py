@@ -51,8 +51,7 @@ class Following:
 
         An arm that was under way when its readings end is braked from what it was told last, then told nothing.
         """
-        q_rad, dq_rad_s, wrench = reading
-        seen = bool(np.isfinite(q_rad).all() and np.isfinite(dq_rad_s).all())
+        q_rad, seen = reading.q_rad, reading.seen
         self.gap = self.gap or not seen
         if reading.fault:
             self.refuse(reading.fault)
@@ -62,7 +61,7 @@ class Following:
             return q_rad.copy()  # once, so that drives that push against something let go of it
         if self.gap and self._follower.at_rest:
             return None
-        told = self._follower.tick(reference, wrench if seen else np.full(6, np.nan), still or bool(self.fault))
+        told = self._follower.tick(reference, reading.wrench if seen else np.full(6, np.nan), still or bool(self.fault))
         self.fault = self.fault or self._follower.fault
         return told
 

@@ -1,6 +1,7 @@
 """What the arm's process needs of a motor driver, and a simulated one."""
 
-from typing import Literal, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import mujoco
 import numpy as np
@@ -9,8 +10,9 @@ from controllers.pose import Array
 from robot_rl.operator import Finding
 
 
-class Measured(NamedTuple):
-    """What the drives measure."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the drives measure, and what they say of themselves."""
 
     q_rad: Array
     """(n,)"""
@@ -18,18 +20,18 @@ class Measured(NamedTuple):
     """(n,)"""
     wrench: Array
     """(6,) contact force in N and torque in Nm on the tool, about its tool point, tool frame"""
-
-
-class Reading(Measured):
-    """What the drives measure, and what they say of themselves; the latter is no part of the tuple."""
-
-    fault: str
+    fault: str = ""
     """Why the drives have stopped by themselves, until that is cleared; empty while they have not"""
 
-    def __new__(cls, q_rad: Array, dq_rad_s: Array, wrench: Array, *, fault: str = "") -> "Reading":
-        reading = super().__new__(cls, q_rad, dq_rad_s, wrench)
-        reading.fault = fault
-        return reading
+    @classmethod
+    def unknown(cls, joints: int) -> "Reading":
+        """Nothing but NaN."""
+        return cls(np.full(joints, np.nan), np.full(joints, np.nan), np.full(6, np.nan))
+
+    @property
+    def seen(self) -> bool:
+        """The joints are known."""
+        return bool(np.isfinite(self.q_rad).all() and np.isfinite(self.dq_rad_s).all())
 
 
 class Motors(Protocol):

@@ -60,7 +60,7 @@ class CellServer:
         self._anew = False
         """A person has cleared: stand still where the arm is as soon as it is at rest"""
         self.guard = Guard(loop, clock, control_hz, hardware=not motors.simulated, first_fence=first_fence)
-        self._reading = Reading(np.full(model.joints, np.nan), np.full(model.joints, np.nan), np.full(6, np.nan))
+        self._reading = Reading.unknown(model.joints)
         self._read_s = np.inf
         self._state: ArmState | None = None
         self._trouble, self._started = "", False
@@ -122,16 +122,11 @@ class CellServer:
             self._reading, self._trouble = self._motors.read(), ""
         except HardwareError as error:
             self._trouble = str(error)
-            self._reading = Reading(*(np.full_like(part, np.nan) for part in self._reading))
-
-    @property
-    def _seen(self) -> bool:
-        """This period has a reading of the joints."""
-        return bool(np.isfinite(self._reading.q_rad).all() and np.isfinite(self._reading.dq_rad_s).all())
+            self._reading = Reading.unknown(len(self._reading.q_rad))
 
     def _begin(self) -> None:
         """Hold what is measured at the start, and once the arm is at rest after a person has cleared."""
-        cleared = self._anew and self._seen and self.at_rest
+        cleared = self._anew and self._reading.seen and self.at_rest
         if cleared or (not self._started and np.isfinite(self._reading.q_rad).all()):
             self.loop.reset(self._reading.q_rad)
             if self._following is not None:
@@ -147,14 +142,15 @@ class CellServer:
 
     def _judge(self) -> Array:
         """(n,) Nm that the loop asks for."""
-        q_rad, dq_rad_s, wrench = self._reading
-        return self.loop.tick(q_rad, dq_rad_s, float(np.linalg.norm(wrench[:3])), self._clock.now_s())
+        now = self._reading
+        return self.loop.tick(now.q_rad, now.dq_rad_s, float(np.linalg.norm(now.wrench[:3])), self._clock.now_s())
 
     def _follow(self, following: Following) -> None:
         """Send the joints where they should go in this period, if anything may be sent."""
-        if self._seen or not self._anew:  # drives that recover after a clear say nothing: that is no fault of theirs
+        seen = self._reading.seen
+        if seen or not self._anew:  # drives that recover after a clear say nothing: that is no fault of theirs
             self._judge()
-        if following.gap and self._seen and self.at_rest:
+        if following.gap and seen and self.at_rest:
             self.loop.motion.hold(self._measured().tcp)
             following.resume(self._reading.q_rad)
         # before arming nobody has vouched for its force
@@ -231,7 +227,7 @@ class CellServer:
         return verdict
 
     def _tell_state(self, reply: pb.Reply) -> None:
-        if np.isfinite(np.concatenate(self._reading)).all():
+        if self._reading.seen and np.isfinite(self._reading.wrench).all():
             reply.state.CopyFrom(codec.encode_state(self._measured()))
         else:
             reply.unknown = self._trouble or f"joint reading {self._reading.q_rad} is not finite"
@@ -239,11 +235,11 @@ class CellServer:
     def _measured(self) -> ArmState:
         """The state at this period's reading."""
         if self._state is None:
-            q_rad, dq_rad_s, wrench = self._reading
-            self._model.update(q_rad, dq_rad_s)
-            twist = self._model.jacobian @ dq_rad_s
-            parts = (frozen(part) for part in (twist[:3], twist[3:], wrench[:3], wrench[3:]))
-            self._state = ArmState(self._read_s, frozen(q_rad), frozen(dq_rad_s), self._model.tcp(), *parts)
+            now = self._reading
+            self._model.update(now.q_rad, now.dq_rad_s)
+            twist = self._model.jacobian @ now.dq_rad_s
+            parts = (frozen(part) for part in (twist[:3], twist[3:], now.wrench[:3], now.wrench[3:]))
+            self._state = ArmState(self._read_s, frozen(now.q_rad), frozen(now.dq_rad_s), self._model.tcp(), *parts)
         return self._state
 
     def _lost(self, client: Client) -> None:

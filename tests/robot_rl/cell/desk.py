@@ -99,6 +99,7 @@ class Desk:
 
     def step(self, fence: int, sequence: int, metres: float = 0.05, valid_for_s: float = 0.2) -> pb.Command:
         """A command `metres` to the side of the measured pose."""
-        self.server._model.update(*self.server._motors.read()[:2])
+        now = self.server._motors.read()
+        self.server._model.update(now.q_rad, now.dq_rad_s)
         target = self.server._model.tcp().moved(np.array([0.0, metres, 0.0]), np.zeros(3))
         return codec.encode_command(PoseCommand(target, sequence, valid_for_s, fence, "policy"))
