@@ -10,7 +10,7 @@ from pathlib import Path
 
 from robot_rl.compose import read_config, resolved
 from robot_rl.data.log import read_frames
-from robot_rl.evaluate import Candidate, score_policy
+from robot_rl.evaluate import score_policy
 from robot_rl.learner import Learner
 from robot_rl.make import make_env
 
@@ -29,7 +29,7 @@ def main() -> None:
     shown = sum(f.transition is not None and f.demo_set > 0 for f in read_frames(source / "practice"))
     corrections = len(learner.demos) - shown
     learner.clone(STEPS)
-    score = score_policy(env, Candidate(learner.policy(), config.eval_sampled), config.eval_episodes)
+    score = score_policy(env, learner.policy(), config.eval_episodes)
     original = json.loads((source / "report.json").read_text())
     report = {
         **score.summary(),

@@ -197,9 +197,6 @@ class Config:
     headless: bool = True
     """No window; pictures are still drawn where EGL works."""
     eval_episodes: int = 100
-    eval_sampled: bool = False
-    """Score actions that are drawn, as in practice, instead of their mean. A policy sees only the present: one that
-    stands still in a jam stands still for ever, unless chance moves it."""
     policy: str = ""
     """Folder of a saved policy (evaluate)."""
     resume: bool = False

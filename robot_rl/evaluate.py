@@ -1,4 +1,4 @@
-"""Scoring: a policy alone, without help, on seeds that training never uses."""
+"""Scoring: a policy alone, without exploration and without help, on seeds that training never uses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,23 +14,8 @@ from robot_rl.types import Episode, Float32, Source
 
 EVALUATION_SEED = 0
 """Scoring seeds start here; demos and practice begin at `SEEDS_PER_RUN` (practice.py), far above."""
-SAMPLING = 1
-"""With an episode's seed: where the noise of sampled actions begins."""
 PICTURES, SHOWN_EACH = 6, 3
 """Pictures in a filmstrip, and filmstrips of successes and of failures."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A policy to be scored: by the mean of its actions, or by actions that are drawn, as in practice."""
-
-    policy: Policy
-    sampled: bool = False
-
-    def chooser(self, seed: int) -> Callable[[Float32], Choice]:
-        """Its choices in the episode `seed`, the same ones each time."""
-        rng = np.random.default_rng([seed, SAMPLING]) if self.sampled else None
-        return lambda state: Choice(self.policy.act(state, rng), Source.POLICY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +43,13 @@ class Score:
 
 
 def score_policy(
-    env: PracticeEnv, candidate: Candidate, episodes: int, on_episode: Callable[[Score], None] = lambda _: None
+    env: PracticeEnv, policy: Policy, episodes: int, on_episode: Callable[[Score], None] = lambda _: None
 ) -> Score:
-    """Let it act alone. Ctrl-C ends it with the episodes scored so far."""
+    """Score `policy` deterministically. Ctrl-C ends it with the episodes scored so far."""
     rows: list[dict[str, Any]] = []
     try:
         for i in range(episodes):
-            seed = EVALUATION_SEED + i
-            episode = run_episode(env, seed, candidate.chooser(seed))
+            episode = run_episode(env, EVALUATION_SEED + i, chooser(policy))
             rows.append(_row(episode))
             on_episode(Score(tuple(rows)))
     except KeyboardInterrupt:
@@ -73,19 +57,21 @@ def score_policy(
     return Score(tuple(rows))
 
 
-def filmstrips(env: PracticeEnv, candidate: Candidate, score: Score) -> list[Filmstrip]:
+def chooser(policy: Policy) -> Callable[[Float32], Choice]:
+    """The policy as a `Choose`, without exploration."""
+    return lambda state: Choice(policy.act(state), Source.POLICY)
+
+
+def filmstrips(env: PracticeEnv, policy: Policy, score: Score) -> list[Filmstrip]:
     """Pictures of the first successes and failures, each run once more (lockstep repeats it exactly)."""
     shown = [row for wanted in (True, False) for row in [r for r in score.rows if r["success"] == wanted][:SHOWN_EACH]]
     strips = []
     for row in shown:
         frames: list[np.ndarray] = []
-        choose = candidate.chooser(row["seed"])
 
-        def watch(
-            state: Float32, frames: list[np.ndarray] = frames, choose: Callable[[Float32], Choice] = choose
-        ) -> Choice:
+        def watch(state: Float32, frames: list[np.ndarray] = frames) -> Choice:
             frames.append(env.render())
-            return choose(state)
+            return chooser(policy)(state)
 
         episode = run_episode(env, row["seed"], watch)
         frames.append(env.render())

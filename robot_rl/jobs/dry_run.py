@@ -6,7 +6,6 @@ from robot_rl.actor import PracticeEnv
 from robot_rl.clock import MonotonicClock
 from robot_rl.config import Config
 from robot_rl.data.log import EpisodeLog, read_frames
-from robot_rl.evaluate import Candidate
 from robot_rl.jobs.demonstrate import demonstrations, join, log_facts
 from robot_rl.jobs.folder import COMMIT_S, Outcome, open_folder
 from robot_rl.jobs.judge import open_env, score, write
@@ -43,8 +42,7 @@ def dry_run(config: Config) -> Outcome:
                 finally:  # a robot that fails at the last step must not cost the policy
                     policy = learner.policy()
                     save_policy(policy, folder / "policy")
-            candidate = Candidate(policy, config.eval_sampled)
-            result = score(env, candidate, config.eval_episodes if complete else 0, progress)
+            result = score(env, policy, config.eval_episodes if complete else 0, progress)
         report = {
             **facts(config, env),
             **scored(result, env),
@@ -53,7 +51,7 @@ def dry_run(config: Config) -> Outcome:
             "wall_s": clock.now_s() - started_s,
             "complete": complete and len(result.rows) == config.eval_episodes,
         }
-        return write(folder, report, env, candidate, result, training.curve.rows)
+        return write(folder, report, env, policy, result, training.curve.rows)
     finally:
         env.close()
 

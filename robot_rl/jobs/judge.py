@@ -8,8 +8,9 @@ from robot_rl.actor import PracticeEnv
 from robot_rl.config import Config
 from robot_rl.env import RobotEnv
 from robot_rl.errors import ConfigError, HardwareError
-from robot_rl.evaluate import Candidate, Score, filmstrips, score_policy
+from robot_rl.evaluate import Score, filmstrips, score_policy
 from robot_rl.jobs.folder import Outcome, open_folder
+from robot_rl.learn.policy import Policy
 from robot_rl.learn.policy_file import load_policy
 from robot_rl.make import make_env
 from robot_rl.progress import Progress
@@ -48,16 +49,15 @@ def evaluate(config: Config) -> Outcome:
             log.warning("the policy was trained on %s, it is scored on %s", policy.meta.robot, config.robot.model)
         folder = open_folder(config, "evaluate")
         with Progress(config.eval_episodes) as progress:
-            candidate = Candidate(policy, config.eval_sampled)
-            result = score(env, candidate, config.eval_episodes, progress)
+            result = score(env, policy, config.eval_episodes, progress)
         complete = len(result.rows) == config.eval_episodes
         report = {**facts(config, env), **scored(result, env), "complete": complete}
-        return write(folder, report, env, candidate, result, [])
+        return write(folder, report, env, policy, result, [])
     finally:
         env.close()
 
 
-def score(env: PracticeEnv, candidate: Candidate, episodes: int, progress: Progress) -> Score:
+def score(env: PracticeEnv, policy: Policy, episodes: int, progress: Progress) -> Score:
     """The score over `episodes` scoring seeds."""
     if not episodes:
         return Score(())
@@ -67,28 +67,23 @@ def score(env: PracticeEnv, candidate: Candidate, episodes: int, progress: Progr
         rate = {"success": so_far.successes / len(so_far.rows)} if env.layout.has_success else {}
         progress.advance(1, **rate)
 
-    return score_policy(env, candidate, episodes, show)
+    return score_policy(env, policy, episodes, show)
 
 
 def write(
-    folder: Path,
-    report: dict[str, Any],
-    env: PracticeEnv,
-    candidate: Candidate,
-    score: Score,
-    rows: list[dict[str, Any]],
+    folder: Path, report: dict[str, Any], env: PracticeEnv, policy: Policy, score: Score, rows: list[dict[str, Any]]
 ) -> Outcome:
     """The report at once, then again with pictures: drawing them may be interrupted."""
     episodes = rows_of(score, env)
     page = write_report(folder, report, rows, episodes, [])
     try:
-        strips = _strips(env, candidate, score)
+        strips = _strips(env, policy, score)
         write_report(folder, report, rows, episodes, strips)
     except KeyboardInterrupt:
         log.warning("interrupted: the report is complete but for its pictures")
     return Outcome(f"{headline(report)}report: {page}", report["complete"])
 
 
-def _strips(env: PracticeEnv, candidate: Candidate, score: Score) -> list[Any]:
+def _strips(env: PracticeEnv, policy: Policy, score: Score) -> list[Any]:
     can_draw = isinstance(env, RobotEnv) and env.render_mode is not None
-    return filmstrips(env, candidate, score) if can_draw else []
+    return filmstrips(env, policy, score) if can_draw else []

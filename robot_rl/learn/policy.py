@@ -1,7 +1,7 @@
 """A policy to deploy: numpy only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class Policy:
     actor: Layers
     gripper: Layers | None
     """None: no gripper. Otherwise values of close, stay, open."""
+    _rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0), repr=False)
 
     @property
     def observation_dim(self) -> int:
@@ -51,12 +52,9 @@ class Policy:
         """Entries of the action, the gripper's included."""
         return len(self.actor[-1][1]) // 2 + (self.gripper is not None)
 
-    def act(self, observation: Float32, rng: np.random.Generator | None = None) -> Float32:
-        """(n,) state to (a,) float32 action in [-1, 1]; the gripper's entry, if any, is last: -1, 0 or 1.
-
-        Without `rng` it is the tanh of the mean, with it a draw, as in practice.
-        """
-        noise = None if rng is None else rng.standard_normal(len(self.actor[-1][1]) // 2, np.float32)
+    def act(self, observation: Float32, deterministic: bool = True) -> Float32:
+        """(n,) state to (a,) float32 action in [-1, 1]; the gripper's entry, if any, is last: -1, 0 or 1."""
+        noise = None if deterministic else self._rng.standard_normal(len(self.actor[-1][1]) // 2, np.float32)
         return self.respond(observation, noise)
 
     def respond(self, observation: Float32, noise: Float32 | None) -> Float32:

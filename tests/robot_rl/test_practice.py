@@ -9,7 +9,7 @@ from robot_rl.actor import Counter, run_episode
 from robot_rl.compose import load_config
 from robot_rl.data.demos import DemoStore
 from robot_rl.data.log import EpisodeLog, read_frames
-from robot_rl.evaluate import EVALUATION_SEED, Candidate, score_policy
+from robot_rl.evaluate import EVALUATION_SEED, chooser, score_policy
 from robot_rl.lockstep import Lockstep
 from robot_rl.make import make_env
 from robot_rl.practice import SEEDS_PER_RUN, Practice, record_demos
@@ -43,7 +43,7 @@ def test_practice_and_scoring_never_share_a_seed_whatever_the_run_s_seed(tmp_pat
         training, env, _ = practise(tmp_path / str(seed), "learner.env_steps=30", f"seed={seed}")
         trained_on = set(env.seeds)
         env.seeds.clear()
-        score_policy(env, Candidate(training.learner.policy()), 5)
+        score_policy(env, training.learner.policy(), 5)
         assert len(env.seeds) == 5 and not trained_on & set(env.seeds)
         assert min(env.seeds) == EVALUATION_SEED and max(env.seeds) < SEEDS_PER_RUN <= min(trained_on)
 
@@ -60,22 +60,14 @@ def test_all_that_is_learnt_from_is_in_the_log_in_the_same_order(tmp_path: Path)
 
 def test_scoring_is_deterministic_and_summed_up_with_its_interval(tmp_path: Path) -> None:
     training, env, _ = practise(tmp_path, "learner.env_steps=30")
-    candidate = Candidate(training.learner.policy())
-    first, again = score_policy(env, candidate, 4), score_policy(env, candidate, 4)
+    policy = training.learner.policy()
+    first, again = score_policy(env, policy, 4), score_policy(env, policy, 4)
     assert first == again
     summary = first.summary()
     low, high = summary["success_ci95"]
     assert low <= summary["success_rate"] <= high and summary["episodes"] == 4
-    a, b = (run_episode(env, 3, candidate.chooser(3)) for _ in range(2))
+    a, b = (run_episode(env, 3, chooser(policy)) for _ in range(2))
     assert np.array_equal(a.actions, b.actions)
-
-
-def test_sampled_scoring_draws_the_same_actions_again_for_a_seed_and_others_for_another(tmp_path: Path) -> None:
-    training, _, _ = practise(tmp_path, "learner.env_steps=30")
-    candidate, state = Candidate(training.learner.policy(), sampled=True), np.zeros(1, np.float32)
-    acted = [[choose(state).action.tolist() for _ in range(5)] for choose in map(candidate.chooser, (3, 3, 4))]
-    assert acted[0] == acted[1] != acted[2]
-    assert len({tuple(action) for action in acted[0]}) == 5
 
 
 def test_an_interrupt_keeps_what_was_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
