@@ -1,0 +1,66 @@
+"""A person at a device over real DDS, every part in a process of its own; the person is a script."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import PoseStamped
+from std_msgs.msg import String
+
+from robot_rl.data.demos import DemoStore
+from robot_rl.ros import qos
+from robot_rl.types import Source
+from tests.robot_rl.ros.graph import Process, parameters, until
+from tests.robot_rl.ros.listening import Listener, listener
+
+START_S, WORK_S = 60.0, 30.0
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+class Cell:
+    """A simulated cell with a person beside it."""
+
+    def __init__(self, node: Listener) -> None:
+        self.states = node.hear(String, "arm/state", qos.LATCHED)
+        self.poses = node.hear(PoseStamped, "current_pose")
+        self.sim = Process("-m", "robot_rl.ros.sim_node", *parameters("task.name:=reach"))
+        self.person = Process("-m", "tests.robot_rl.ros.fake_person")
+        self._verbs: list[Process] = []
+
+    def run(self, *words: str) -> Process:
+        self._verbs.append(Process("-m", "robot_rl.cli", *words, "robot=ros", "task=reach"))
+        return self._verbs[-1]
+
+    def state(self) -> dict[str, Any]:
+        return json.loads(self.states[-1].data) if self.states else {"state": "", "holder": ""}
+
+    def here_m(self) -> np.ndarray:
+        at = self.poses[-1].pose.position
+        return np.array([at.x, at.y, at.z])
+
+    def stop(self) -> None:
+        for process in (*self._verbs, self.person, self.sim):
+            process.stop()
+
+
+@pytest.fixture
+def cell(domain: int) -> Iterator[Cell]:
+    with listener(domain) as node:
+        made = Cell(node)
+        yield made
+        made.stop()
+
+
+def test_a_person_shows_the_task_from_the_first_motion_to_success(cell: Cell, tmp_path: Path) -> None:
+    record = cell.run("demos", "record", "human=teleop", "human.demos=1", f"out={tmp_path}")
+    assert until(lambda: cell.state()["holder"] == "actor", START_S), record.stop()
+    cell.person.order("push")
+    code, output = record.end(WORK_S)
+    assert code == 0 and "1 demonstrations of 1 tries" in output, output
+    store = DemoStore(tmp_path / "demos")
+    (episode,) = store.kept()
+    assert set(episode.sources) == {Source.HUMAN} and store.rows[0].usable
+    assert np.abs(episode.actions[0]).max() > 0.1, "it begins with a motion"
