@@ -1,7 +1,7 @@
 """A person's hand in place of a device: `python -m tests.robot_rl.ros.fake_person`.
 
-Pushes towards the target of the task `reach`, which it learns from what the scene is asked for, whenever a line `push`
-was the last on its standard input; after `rest` it sends one zero, then nothing.
+While a line `push` is the last on its standard input it pushes towards the target of the task `reach`, which it learns
+from what the scene is asked for, or forward where nobody has asked. After `rest` it sends one zero, then nothing.
 """
 
 import json
@@ -23,6 +23,8 @@ from robot_rl.tasks import make_task
 from tests.robot_rl.ros.fakes import Notes
 
 PERIOD_S = 0.02
+FORWARD_M = np.array([0.01, 0.0, 0.0])
+"""Half a step"""
 
 
 class FakePerson(Node):
@@ -44,10 +46,10 @@ class FakePerson(Node):
         self._notes.answer(self._task, json.loads(message.data)["body"])
 
     def push(self, share: float = 1.0) -> None:
-        """One message, towards the target; nothing while that is not known."""
-        goal_m = self._notes.places.get("target")
-        if goal_m is None or self._here_m is None:
+        """One message; nothing while it is not known where the tool is."""
+        if self._here_m is None:
             return
+        goal_m = self._notes.places.get("target", self._here_m + FORWARD_M)
         message: Any = TwistStamped()
         message.header.stamp, message.header.frame_id = self.get_clock().now().to_msg(), BASE
         way = share * np.clip((goal_m - self._here_m) / self._task.action.step_m, -1.0, 1.0)

@@ -1,6 +1,7 @@
 """A person at a device over real DDS, every part in a process of its own; the person is a script."""
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Cell:
         return self._verbs[-1]
 
     def state(self) -> dict[str, Any]:
-        return json.loads(self.states[-1].data) if self.states else {"state": "", "holder": ""}
+        return json.loads(self.states[-1].data) if self.states else {"state": "", "holder": "", "why": ""}
 
     def here_m(self) -> np.ndarray:
         at = self.poses[-1].pose.position
@@ -64,3 +65,49 @@ def test_a_person_shows_the_task_from_the_first_motion_to_success(cell: Cell, tm
     (episode,) = store.kept()
     assert set(episode.sources) == {Source.HUMAN} and store.rows[0].usable
     assert np.abs(episode.actions[0]).max() > 0.1, "it begins with a motion"
+
+
+def test_the_arm_moves_while_the_device_is_deflected_and_holds_while_it_is_not(cell: Cell) -> None:
+    teleop = cell.run("teleop")
+    assert until(lambda: resting(cell), START_S), teleop.stop()
+    cell.person.order("push")  # nobody has laid out a scene: the person pushes towards base x
+    assert until(lambda: cell.state()["state"] == "human"), teleop.stop()
+    before_m = cell.here_m()
+    assert until(lambda: cell.here_m()[0] > before_m[0] + 0.03), teleop.stop()
+    cell.person.order("rest")
+    assert until(lambda: resting(cell)) and still(cell), cell.state()
+    assert abs(cell.here_m()[1] - before_m[1]) < 0.005
+    code, output = teleop.stop()
+    assert code == 0 and "the arm holds" in output and "Traceback" not in output, output
+    assert until(lambda: not cell.state()["holder"]) and cell.state()["state"] == "hold"
+
+
+@pytest.mark.parametrize("who", ["device", "verb"])
+def test_a_device_or_a_verb_that_is_killed_in_motion_leaves_an_arm_at_rest(cell: Cell, who: str) -> None:
+    teleop = cell.run("teleop")
+    assert until(lambda: resting(cell), START_S), teleop.stop()
+    before_m = cell.here_m()
+    cell.person.order("push")
+    assert until(lambda: cell.here_m()[0] > before_m[0] + 0.02), teleop.stop()
+    (cell.person if who == "device" else teleop).tell(signal.SIGKILL)
+    assert until(lambda: cell.state()["state"] == "hold", 5.0) and still(cell), cell.state()
+    assert who == "verb" or cell.state()["holder"] == "teleop"
+
+
+def resting(cell: Cell) -> bool:
+    state = cell.state()
+    return (state["state"], state["holder"], state["why"]) == ("hold", "teleop", "hands are off")
+
+
+def still(cell: Cell) -> bool:
+    """Whether the arm comes to rest and stays there."""
+
+    def rests() -> bool:
+        seen = len(cell.poses)
+        return until(lambda: len(cell.poses) > seen + 20) and spread_m(cell.poses[-20:]) < 0.0005
+
+    return until(rests, 5.0)
+
+
+def spread_m(poses: list[PoseStamped]) -> float:
+    return float(np.ptp([[p.pose.position.x, p.pose.position.y, p.pose.position.z] for p in poses], axis=0).max())
