@@ -1,11 +1,12 @@
 """Moving the arm by hand: no episodes, no records."""
 
 import logging
+from math import inf
 from typing import NoReturn
 
 import numpy as np
 
-from controllers.pose import Pose, frozen, quat_from_rotvec
+from controllers.pose import Pose
 from controllers.records import ArmState
 from robot_rl.config import Config
 from robot_rl.devices import Devices
@@ -23,6 +24,8 @@ from robot_rl.types import Float32
 
 NAME = "teleop"
 """Towards the authority"""
+BRAKE_S = 0.3
+"""What a motion takes to end: held to where it was before that, the tool would go back"""
 log = logging.getLogger(__name__)
 
 
@@ -52,8 +55,7 @@ class Teleoperation:
         self._devices, self._human, self._spec, self._period_s = devices, human, action, period_s
         self._pilot = Pilot(devices.port, devices.clock, NAME, simulated=devices.simulated)
         self._mover = Mover(devices.arm, devices.gripper, devices.clock, self._pilot, action, period_s)
-        self._anchor: Pose | None = None
-        """T_base_tcp where the hands were put on: axes that are not driven stay as they were there"""
+        self._steering: Steering | None = None
         self._told: tuple[str, ...] = ()
         """Why the last command was refused"""
 
@@ -100,7 +102,7 @@ class Teleoperation:
 
     def _rest(self) -> None:
         """Hold, and keep the lease. Raises HeldError when somebody else holds, stops or disarms the arm."""
-        self._anchor = None
+        self._steering = None
         view = self._pilot.pause("hands are off")
         if view.state is not State.HOLD or view.by != NAME:
             raise HeldError(f"it is {view.state.value} by {view.by or 'nobody'}: {view.why}")
@@ -110,8 +112,8 @@ class Teleoperation:
     def _move(self, arm: ArmState, action: Float32) -> None:
         """Raises HeldError when the arm may not move."""
         self._pilot.enter(State.HUMAN)
-        self._anchor = self._anchor or arm.tcp
-        verdict = self._mover.send(target(self._anchor, arm.tcp, action, self._spec))
+        self._steering = self._steering or Steering(self._spec)
+        verdict = self._mover.send(self._steering.target(arm.tcp, action, self._devices.clock.now_s()))
         if "authority" in verdict.reasons:
             raise HeldError(verdict.why)
         reasons = verdict.reasons if verdict.refused else ()
@@ -123,10 +125,24 @@ class Teleoperation:
             gripper.command(closing=bool(action[-1] < 0))
 
 
-def target(anchor: Pose, here: Pose, action: Float32, spec: ActionSpec) -> Pose:
-    """T_base_tcp for an action (a,) taken at `here`; along axes that are not driven the tool stays as at `anchor`."""
-    motion = spec.to_motion(action)
-    goal = anchor.inverse() @ here.moved(motion[:3], motion[3:])
-    driven = np.array([axis in spec.axes for axis in AXES])
-    kept = np.where(driven, np.concatenate((goal.position_m, goal.rotvec_rad())), 0.0)
-    return anchor @ Pose(frozen(kept[:3]), frozen(quat_from_rotvec(kept[3:])))
+class Steering:
+    """From hands on to hands off: what nobody asks to change stays as it was, however the tool gives way meanwhile."""
+
+    def __init__(self, spec: ActionSpec) -> None:
+        self._spec = spec
+        self._driven = np.array([axis in spec.axes for axis in AXES])
+        self._asked_s = np.full(2, -inf)
+        """When it was last asked to move, and to turn"""
+        self._held: Pose | None = None
+        """T_base_tcp that is asked for but for the motion"""
+
+    def target(self, here: Pose, action: Float32, now_s: float) -> Pose:
+        """T_base_tcp for an action (a,) taken at `here`."""
+        motion = self._spec.to_motion(action)
+        self._asked_s[motion.reshape(2, 3).any(axis=1)] = now_s
+        free = self._driven & np.repeat(now_s - self._asked_s <= BRAKE_S, 3)
+        held = self._held or here
+        off = held.inverse() @ here
+        gone = np.where(free, np.concatenate((off.position_m, off.rotvec_rad())), 0.0)
+        self._held = held.moved(gone[:3], gone[3:])
+        return self._held.moved(motion[:3], motion[3:])
