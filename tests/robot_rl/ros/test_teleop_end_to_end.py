@@ -12,11 +12,23 @@ from geometry_msgs.msg import PoseStamped
 from std_msgs.msg import String
 
 from robot_rl.data.demos import DemoStore
+from robot_rl.data.log import read_frames
+from robot_rl.processes import free_port
 from robot_rl.ros import qos
-from robot_rl.types import Source
+from robot_rl.types import Frame, Source
 from tests.robot_rl.ros.graph import Process, parameters, until
 from tests.robot_rl.ros.listening import Listener, listener
 
+SMALL = [
+    "human.demos=1",
+    "learner.hidden=[32,32]",
+    "learner.critics=2",
+    "learner.batch_size=64",
+    "learner.utd=1",
+    "learner.actor_every=1",
+    "learner.bc_steps=100",
+    "learner.start_steps=20",
+]
 START_S, WORK_S = 60.0, 30.0
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -65,6 +77,34 @@ def test_a_person_shows_the_task_from_the_first_motion_to_success(cell: Cell, tm
     (episode,) = store.kept()
     assert set(episode.sources) == {Source.HUMAN} and store.rows[0].usable
     assert np.abs(episode.actions[0]).max() > 0.1, "it begins with a motion"
+
+
+def test_the_actor_learns_from_a_person_who_shows_the_task_corrects_and_lets_go(cell: Cell, tmp_path: Path) -> None:
+    words = [*SMALL, "human=teleop", f"link.address=127.0.0.1:{free_port()}"]
+    learner = cell.run("learner", *words, f"out={tmp_path}/learner")
+    actor = cell.run("actor", *words, f"out={tmp_path}/actor")
+    assert until(lambda: cell.state()["holder"] == "actor", START_S), actor.stop()
+    cell.person.order("push")
+    practised = Practised(tmp_path / "actor" / "practice")
+    assert until(lambda: Source.HUMAN in practised.sources(), START_S), actor.stop()
+    cell.person.order("rest")
+    assert until(lambda: practised.sources()[-5:] == [Source.POLICY] * 5, WORK_S), actor.stop()
+    assert actor.stop()[0] == 130 and learner.child.poll() is None
+    assert {f.transition.source for f in practised.frames() if f.transition and f.demo_set} == {Source.HUMAN}
+
+
+class Practised:
+    """The log of an actor, while it is written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def frames(self) -> list[Frame]:
+        return list(read_frames(self._folder)) if any(self._folder.glob("*.mcap")) else []
+
+    def sources(self) -> list[Source]:
+        """Of the steps of practice"""
+        return [f.transition.source for f in self.frames() if f.transition and not f.demo_set]
 
 
 def test_the_arm_moves_while_the_device_is_deflected_and_holds_while_it_is_not(cell: Cell) -> None:
