@@ -246,7 +246,16 @@ def _calibrate(values: Given) -> tuple[Part, ...]:
         others = (replace(others[0], parameters=(*others[0].parameters, *scene, *size)), *others[1:])
     said = _said(values, mounted="mounted", board="board")
     said.update(camera=camera, poses=int(values["poses"]), out=str(Path(values["out"]).absolute()))
-    return (*others, _node("calibration", values, "calibration.yaml", said))
+    return (*others, *_hand({**values, "task": task}), _node("calibration", values, "calibration.yaml", said))
+
+
+def _hand(values: Given) -> tuple[Part, ...]:
+    """Who moves the arm as the device asks."""
+    if values["teleop"] == "none":
+        return ()
+    settings = _said(values, task="task", namespace="robot.namespace")
+    words = ("teleop", "robot=ros", *(f"{key}={value}" for key, value in settings.items()))
+    return (Part("hand", "robot-rl", "robot_rl.cli", arguments=words, essential=True, moves=True),)
 
 
 def _learner(values: Given) -> tuple[Part, ...]:

@@ -15,18 +15,19 @@ from robot_rl.errors import ConfigError, RobotRLError
 USAGE = """robot-rl VERB [KEY=VALUE ...]
 
   dry-run        demos, training with corrections, evaluation and a report, all in simulation
-  demos record   record demonstrations of the scripted expert
+  demos record   record demonstrations, by the scripted expert or, with robot=ros human=teleop, by a person
   demos ...      list, show, keep, discard, relabel, undo, merge, split, export, import, repair: docs/demos.md
   train          demos and training in two processes, actor and learner, for a task or any Gymnasium environment
   actor          the robot's side of training; frames go to the learner at link.address
   learner        the other side: learns from what actors send
   evaluate       score a policy: policy=FOLDER
   replay         repeat a recorded episode: demos=FOLDER episode=0; with robot=ros on a robot that runs
+  teleop         move the arm by hand, with robot=ros: no episodes, no records
   up             start a robot on ROS 2 and all that goes with it: up sim, up robot robot:=franka ...: docs/ros.md
   check          what this machine can do
   faults         faults made on purpose, and what comes of each: faults --list, faults --out DIR [--only 22,24]
 
-  task=reach|peg_insertion|pick_cube|gymnasium   robot=panda|ur5e   learner=rlpd|bc   human=scripted|none
+  task=reach|peg_insertion|pick_cube|gymnasium   robot=panda|ur5e   learner=rlpd|bc   human=scripted|teleop|none
   seed=0  out=DIR  eval_episodes=100  learner.env_steps=8000  task.params.NAME=VALUE  ...
 """
 
@@ -50,6 +51,7 @@ VERBS = {
     "learner": "learn.learner",
     "evaluate": "judge.evaluate",
     "replay": "show.replay",
+    "teleop": "teleoperate.teleop",
     "up": "up.up",
     "check": "show.check",
     "faults": "faults.faults",

@@ -151,18 +151,20 @@ class LearnerConfig:
 
 @dataclass
 class HumanConfig:
-    """The scripted stand-in for a person at the robot."""
+    """Who shows the task and corrects the policy."""
 
+    source: str = "scripted"
+    """`scripted`: a stand-in for a person; `teleop`: a person at a hand-held device, with `robot=ros`."""
     demos: int = 20
     corrections: bool = True
     reaction_s: list[float] = field(default_factory=lambda: [0.3, 0.5])
-    """Range of the delay between seeing trouble and taking over."""
+    """Range of the scripted human's delay between seeing trouble and taking over."""
     patience_s: float = 1.5
     """Time without progress after which the policy counts as stuck."""
     max_takeover_s: float = 1.5
     """Longest single correction."""
     help_until: float = 1.0
-    """Share of practice after which nobody corrects any more: the policy finishes learning alone."""
+    """Share of practice after which nobody, of either kind, corrects any more: the policy finishes learning alone."""
 
 
 @dataclass
@@ -202,7 +204,7 @@ class Config:
     resume: bool = False
     """Go on with the run in `out` where it stopped."""
     demos: str = ""
-    """Folder of recorded demonstrations to learn from, and of the `demos` verbs; empty: record scripted ones."""
+    """Folder of recorded demonstrations to learn from, and of the `demos` verbs; empty: record some first."""
     episode: int = -1
     """Which one of `demos` (replay and the `demos` verbs). -1: not said."""
     episodes: list[int] = field(default_factory=list)

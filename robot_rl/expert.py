@@ -36,6 +36,10 @@ class Expert:
         bias = self._skill.bias_m
         self._bias_m = self._rng.uniform(-bias, bias, 3)
 
+    def choose(self, reading: Reading) -> Float32:
+        """As `act`: an expert never lets go."""
+        return self.act(reading)
+
     def act(self, reading: Reading) -> Float32:
         """The action (a,) towards the next waypoint."""
         way = self._task.waypoint(reading)

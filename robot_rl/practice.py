@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from robot_rl.config import Config
 from robot_rl.data.log import EpisodeLog
 from robot_rl.env import RobotEnv
 from robot_rl.errors import RobotRLError
-from robot_rl.expert import Expert, ScriptedHuman
+from robot_rl.human import TELEOP, Human, awaited, correcting, showing
 from robot_rl.progress import Progress
 from robot_rl.types import Episode, Float32, Frame, Source
 
@@ -66,32 +67,40 @@ class Mind(Protocol):
         ...
 
 
-def record_demos(env: RobotEnv, config: Config, log: EpisodeLog, kept: int, tried: int, progress: Progress) -> None:
-    """Let the scripted expert work until `human.demos` attempts have succeeded; `kept` of `tried` did before.
+def record_demos(
+    env: RobotEnv, config: Config, episodes: EpisodeLog, kept: int, tried: int, progress: Progress
+) -> None:
+    """Let the scripted expert work, or a person show the task, until `human.demos` attempts have succeeded; `kept` of
+    `tried` did before. A person's attempt begins with the first motion after the reset.
 
     Every attempt is in the log, frame by frame, and durable on return. Raises RobotRLError when the expert fails four
     times as often as it was to succeed.
     """
-    expert = Expert(env.scene.task, np.random.default_rng([config.seed, DEMO_SEED]))
-    wanted = config.human.demos
-    counter = Counter("demos", *following(log, "demos"))
+    wanted, by_person = config.human.demos, config.human.source == TELEOP
+    source = Source.HUMAN if by_person else Source.SCRIPT
+    counter = Counter("demos", *following(episodes, "demos"))
     progress.phase("demonstrations", wanted)
     progress.advance(min(kept, wanted))
-    while kept < wanted:
-        if tried >= 5 * wanted + 10:
-            raise RobotRLError(
-                f"the scripted expert of {config.task.name} succeeded {kept} times in {tried} tries: "
-                "the task as configured is too hard for it; relax task.params or raise task.max_steps"
-            )
-        wait_for_room(log, MonotonicClock())
-        expert.new_episode()
-        seed = (config.seed + 1) * SEEDS_PER_RUN + DEMO_SEED + tried
-        episode = run_episode(env, seed, lambda _: Choice(expert.act(env.reading), Source.SCRIPT), log.append, counter)
-        tried += 1
-        if episode.success:
-            kept += 1
-            progress.advance(1, demo_success=kept / tried)
-    log.commit(timeout_s=30.0)
+    with showing(config, env, np.random.default_rng([config.seed, DEMO_SEED])) as human:
+        while kept < wanted:
+            if tried >= 5 * wanted + 10 and not by_person:
+                raise RobotRLError(
+                    f"the scripted expert of {config.task.name} succeeded {kept} times in {tried} tries: "
+                    "the task as configured is too hard for it; relax task.params or raise task.max_steps"
+                )
+            wait_for_room(episodes, MonotonicClock())
+            human.new_episode()
+            if by_person:
+                log.info("demonstration %d of %d: it begins when you move the arm", kept + 1, wanted)
+            seed = (config.seed + 1) * SEEDS_PER_RUN + DEMO_SEED + tried
+            episode = run_episode(env, seed, lambda _: Choice(awaited(human, env), source), episodes.append, counter)
+            tried += 1
+            if episode.success:
+                kept += 1
+                progress.advance(1, demo_success=kept / tried)
+            elif by_person:
+                log.info("no success in %d steps: kept as a failure", len(episode))
+    episodes.commit(timeout_s=30.0)
 
 
 def following(log: EpisodeLog, actor: str) -> tuple[int, int]:
@@ -116,29 +125,39 @@ class Practice:
         """`demos` of the episodes that `counter` has counted were demonstrations."""
         self._env, self._mind, self._config, self._progress = env, mind, config, progress
         self._counter, self._demos = counter, demos
-        self._human = _human(env, config)
+        self._human: Human | None = None
         self._rng = np.random.default_rng([config.seed, PRACTICE_SEED])
         self._recent: deque[tuple[bool, float]] = deque(maxlen=RECENT)
         """Success without help, and the share of help, of each episode"""
 
     def run(self) -> bool:
         """False: Ctrl-C ended it early."""
-        config, budget = self._config, self._config.learner.env_steps
+        budget = self._config.learner.env_steps
         self._progress.phase("practice", budget)
         self._progress.advance(min(self._mind.env_steps, budget))
         try:
-            while self._mind.env_steps < budget:
-                done = self._counter.episode - self._demos
-                if self._human:
-                    self._human.new_episode()
-                seed = (config.seed + 1) * SEEDS_PER_RUN + PRACTICE_SEED + done
-                self._mind.ready()
-                episode = run_episode(self._env, seed, self._choose, self._take, self._counter)
-                share = episode.human_share
-                self._recent.append((episode.success and not share, share))
+            with self._helped() as self._human:
+                while self._mind.env_steps < budget:
+                    self._run_episode()
         except KeyboardInterrupt:
             return False
         return True
+
+    def _helped(self) -> AbstractContextManager[Human | None]:
+        config, env = self._config, self._env
+        if not config.human.corrections or not isinstance(env, RobotEnv):
+            return nullcontext()
+        return correcting(config, env, np.random.default_rng([config.seed, PRACTICE_SEED, 1]))
+
+    def _run_episode(self) -> None:
+        done = self._counter.episode - self._demos
+        if self._human:
+            self._human.new_episode()
+        seed = (self._config.seed + 1) * SEEDS_PER_RUN + PRACTICE_SEED + done
+        self._mind.ready()
+        episode = run_episode(self._env, seed, self._choose, self._take, self._counter)
+        share = episode.human_share
+        self._recent.append((episode.success and not share, share))
 
     def _choose(self, state: Float32) -> Choice:
         source, action = Source.HUMAN, self._correction()
@@ -180,10 +199,3 @@ def wait_for_room(episodes: EpisodeLog, clock: Clock) -> None:
         clock.sleep_until(clock.now_s() + LOOK_AGAIN_S)
     if told:
         log.warning("collecting goes on: the disk takes data again")
-
-
-def _human(env: PracticeEnv, config: Config) -> ScriptedHuman | None:
-    if not config.human.corrections or not isinstance(env, RobotEnv):
-        return None
-    rng = np.random.default_rng([config.seed, PRACTICE_SEED, 1])
-    return ScriptedHuman(env.scene.task, config.human, 1.0 / config.robot.policy_hz, rng)

@@ -79,6 +79,7 @@ TORQUE_HZ, POSITION_HZ = 200, 100
 """Slowest loop of an arm that is moved by torque, and of one that takes joint positions."""
 TORQUE_DRIVERS = ("sim",)
 DRIVERS = ("sim", "ros", "franka", "ur", "ros2_control")
+HUMANS = ("scripted", "teleop")
 SAMPLERS = ("uniform", "reshuffle", "return_weighted")
 ACTOR = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 LARGEST_PARAM_M = 2.0
@@ -130,8 +131,9 @@ def _check_ranges(values: dict[str, Any]) -> None:
     _require(good, "learner.hidden", hidden, "layer widths from 1 to 4096, such as [256,256]")
     cameras = values["robot.cameras"]
     _require(len(set(cameras)) == len(cameras), "robot.cameras", cameras, "each name once")
-    driver = values["robot.driver"]
+    driver, source = values["robot.driver"], values["human.source"]
     _require(driver in DRIVERS, "robot.driver", driver, ", ".join(DRIVERS))
+    _require(source in HUMANS, "human.source", source, ", ".join(HUMANS))
 
 
 def _check_units(config: Config) -> None:
@@ -193,6 +195,11 @@ def _check_relations(config: Config) -> None:
         low_high,
         "two times in order, such as [0.3,0.5]",
     )
+    if human.source == "teleop" and robot.driver != "ros":
+        raise ConfigError(
+            f"human.source=teleop with robot.driver={robot.driver}: a person's device is a node beside the robot's; "
+            "use robot=ros, or human=scripted"
+        )
     gymnasium = config.task.name == "gymnasium"
     if gymnasium and (human.demos or human.corrections or learner.name == "bc"):
         raise ConfigError("task=gymnasium has nobody who demonstrates or corrects; use human=none learner=rlpd")

@@ -26,7 +26,7 @@ def log_facts(config: Config, layout: Layout) -> dict[str, str]:
 
 
 def record(config: Config) -> Outcome:
-    """Record scripted demonstrations."""
+    """Record demonstrations of the scripted expert, or of a person."""
     if not config.human.demos:
         raise ConfigError("demos record with human.demos=0 records nothing; set human.demos=20")
     folder = open_folder(config, "demos")
@@ -40,7 +40,7 @@ def record(config: Config) -> Outcome:
 
 
 def demonstrations(config: Config, env: PracticeEnv, folder: Path, progress: Progress) -> Demos:
-    """Those of `config.demos`, or else scripted ones recorded into `folder`, where earlier ones count."""
+    """Those of `config.demos`, or else such as are recorded into `folder`, where earlier ones count."""
     if config.demos:
         store = DemoStore(Path(config.demos))
         store.check_fits(env.layout.state.names, env.layout.action_names)

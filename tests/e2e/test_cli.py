@@ -186,6 +186,8 @@ WRONG = {
     "camera twice": (["train", "robot.cameras=[wrist,wrist]"], "once"),
     "peg of no width": (["train", "task.params.peg_width_m=0"], "task.params"),
     "demos of gymnasium": (["train", "task=gymnasium", "human.demos=3"], "human=none"),
+    "person without a device": (["demos", "record", "task=reach", "human=teleop"], "use robot=ros"),
+    "device without topics": (["teleop", "task=reach"], "use robot=ros"),
     "no log to replay": (["replay", "demos=/nowhere"], "/nowhere"),
     "resume of nothing": (["train", "resume=true"], "resume=true needs"),
     "unknown sampler": (["train", "learner.sampler=best"], "uniform"),

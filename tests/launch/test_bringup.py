@@ -107,7 +107,7 @@ def test_arguments_set_parameters_of_the_configuration_by_their_names(kind: str)
 def test_what_moves_an_arm_is_never_started_again_and_its_end_ends_everything() -> None:
     every = [part for kind in ARGUMENTS for part in parts(kind, FULL[kind])]
     moving = [part for part in every if part.moves]
-    assert [part.name for part in moving] == ["sim", "arm", "arm", "arm", "replay"]
+    assert [part.name for part in moving] == ["sim", "arm", "arm", "hand", "arm", "replay"]
     assert all(part.essential and not part.respawn for part in moving)
     assert not [part for part in every if part.essential and part.respawn]
 
@@ -133,13 +133,23 @@ def test_a_rehearsal_takes_the_same_arguments_and_simulates_every_device() -> No
 
 def test_calibration_watches_one_camera_of_a_robot_and_may_end_without_the_arm() -> None:
     found = by_name("calibrate", **FULL["calibrate"])
-    assert list(found) == ["arm", "gripper", "wrist_camera", "side_camera", "teleop", "calibration"]
+    assert list(found) == ["arm", "gripper", "wrist_camera", "side_camera", "teleop", "hand", "calibration"]
     watcher = found["calibration"]
     assert not (watcher.essential or watcher.respawn or watcher.moves)
     said = dict(watcher.parameters)
     assert (said["camera"], said["mounted"], said["poses"]) == ("side", "world", 15)
     assert Path(str(said["out"])).is_absolute()
     assert dict(found["arm"].parameters)["task.name"] == "board"
+
+
+def test_calibration_with_a_device_also_starts_what_moves_the_arm_with_it() -> None:
+    without = {name: value for name, value in FULL["calibrate"].items() if name != "teleop"}
+    assert not {"teleop", "hand"} & by_name("calibrate", **without).keys()
+    verb, *settings = by_name("calibrate", **FULL["calibrate"], namespace="left")["hand"].words(CONFIG)
+    config = load_config(settings)
+    assert (verb, config.robot.driver, config.robot.namespace, config.task.name) == ("teleop", "ros", "left", "board")
+    verb, *settings = by_name("calibrate", **FULL["calibrate"] | {"task": "reach"})["hand"].words(CONFIG)
+    assert load_config(settings).task.name == "reach", "the steps that the arm's gate knows"
 
 
 def test_a_rehearsal_of_calibration_has_the_board_that_was_asked_for_in_the_scene() -> None:

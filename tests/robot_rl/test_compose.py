@@ -32,6 +32,8 @@ def test_every_choice_of_every_group_loads(group: str, choice: str) -> None:
     overrides = [f"{group}={choice}"]
     if (group, choice) == ("human", "none"):
         overrides.append("learner=rlpd")
+    if (group, choice) == ("human", "teleop"):
+        overrides.append("robot=ros")
     assert isinstance(load_config(overrides), Config)
 
 
@@ -66,7 +68,7 @@ def test_gymnasium_brings_its_own_start() -> None:
         ("learner.bach_size=2", "Did you mean learner.batch_size?"),
         ("clip_m=0.01", "Did you mean safety.clip_m?"),
         ("tsk=reach", "Did you mean task?"),
-        ("human.demo=5", "Valid here: demos, corrections"),
+        ("human.demo=5", "Valid here: source, demos, corrections"),
         ("hydra.run.dir=x", "unknown setting"),
         ("task=peg", "Did you mean peg_insertion?"),
         ("robot=null", "Choose from: panda, ros, ur5e"),
@@ -162,6 +164,13 @@ def test_three_axes_together_stay_within_the_vendor_s_limit(override: str, words
 
 def test_cloning_without_demos_is_refused() -> None:
     assert "human.demos" in complaint("learner=bc", "human=none")
+
+
+def test_a_person_s_device_needs_a_robot_behind_topics() -> None:
+    assert "use robot=ros" in complaint("human=teleop")
+    assert "use robot=ros" in complaint("human=teleop", "robot=ur5e")
+    assert "scripted, teleop" in complaint("human.source=telop")
+    assert load_config(["human=teleop", "robot=ros"]).human.source == "teleop"
 
 
 def test_a_saved_configuration_reads_back_the_same(tmp_path: Path) -> None:
