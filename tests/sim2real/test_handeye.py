@@ -84,6 +84,33 @@ def test_the_arm_s_own_error_is_told_apart_from_the_pixels_noise() -> None:
 
 
 @TRUTHS
+@pytest.mark.parametrize("percent", [-1.0, 1.0])
+@pytest.mark.parametrize("what", ["focal", "square"])
+def test_a_lens_or_a_board_of_another_size_than_given_is_found_with_what_it_does_to_the_camera(
+    truth: Truth, percent: float, what: str
+) -> None:
+    seen, factor = views(truth, POSES, np.random.default_rng(0), JOINT_NOISE_RAD), 1.0 + percent / 100.0
+    lens = replace(LENS, fx=factor * LENS.fx, fy=factor * LENS.fy) if what == "focal" else LENS
+    if what == "square":
+        seen = [replace(view, points_m=factor * view.points_m) for view in seen]
+    found = solve(seen, lens, truth.mounted)
+    size, other = (found.focal, found.square) if what == "focal" else (found.square, found.focal)
+    off_m = distance(found.camera, truth.camera).position_m
+    assert off_m > 5 * found.deviation.position_m and found.reprojection_px < 0.2, "neither of them shows it"
+    assert size.shift.position_m == pytest.approx(off_m, rel=0.25)
+    assert size.off == pytest.approx(-percent / 100.0, abs=4 * size.deviation)
+    assert size.is_doubtful and not other.is_doubtful
+
+
+@TRUTHS
+def test_a_lens_and_a_board_as_given_are_not_doubted(truth: Truth) -> None:
+    for seed in range(3):
+        found = solved(truth, seed, JOINT_NOISE_RAD)
+        for size in (found.focal, found.square):
+            assert not size.is_doubtful and size.deviation < 0.005
+
+
+@TRUTHS
 def test_one_pose_that_is_wrong_is_found_and_does_little_harm(truth: Truth) -> None:
     seen = views(truth, POSES, np.random.default_rng(2), 1e-4)
     seen[4] = replace(seen[4], tool=seen[4].tool.moved(np.array([0.02, 0.0, 0.0]), np.zeros(3)))
