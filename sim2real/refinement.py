@@ -51,7 +51,7 @@ class Refinement:
     def weigh(self) -> None:
         """The noise that the residuals show: their squares by the degrees of freedom that are left in them."""
         slope, off, _ = self._weighted()
-        leverage = np.einsum("ij,jk,ik->i", slope, np.linalg.inv(slope.T @ slope), slope)
+        leverage = (slope @ np.linalg.inv(slope.T @ slope) * slope).sum(axis=1)
         kinds = self._kinds()
         free = np.bincount(kinds, 1.0 - leverage)
         squares = np.bincount(kinds, off**2)
