@@ -20,6 +20,8 @@ from robot_rl.errors import ConfigError, DataError
 from sim2real.charuco import Board, Picture
 
 LINES = "samples.jsonl"
+DISTORTION = 5
+"""Numbers of plumb_bob"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,9 @@ def _parsed(record: dict[str, Any], folder: Path) -> tuple[Setup, Sample]:
     if not (position_m.shape == (3,) and quat.shape == (4,) and np.isfinite([*position_m, *quat]).all()):
         raise ValueError(f"T_base_tcp is {tool}")
     found = Lens(**lens | {"distortion": tuple(lens["distortion"])})
+    numbers = (found.width, found.height, found.fx, found.fy, found.cx, found.cy, *found.distortion)
+    if not (np.isfinite(numbers).all() and min(numbers[:4]) > 0 and len(found.distortion) == DISTORTION):
+        raise ValueError(f"lens is {lens}")
     board = Board.parse(record["board"])
     return (
         Setup(str(record["camera"]), str(record["frame"]), str(record["mounted"]), board, found),

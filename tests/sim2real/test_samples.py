@@ -141,6 +141,30 @@ def test_a_line_that_is_no_sample_is_named(tmp_path: Path, line: bytes) -> None:
         SampleFolder(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("entry", "name", "value"),
+    [
+        ("lens", "fx", 0.0),
+        ("lens", "fy", float("nan")),
+        ("lens", "cx", "321"),
+        ("lens", "width", None),
+        ("lens", "distortion", [0.0, 0.1]),
+        ("lens", "distortion", [0.0, 0.1, 0.0, 0.0, float("inf")]),
+        ("T_base_tcp", "quat_wxyz", [0.0, 0.0, 0.0, 0.0]),
+        ("T_base_tcp", "position_m", ["a", 0.0, 0.0]),
+    ],
+)
+def test_a_number_that_was_edited_into_none_is_named_with_its_line(
+    tmp_path: Path, entry: str, name: str, value: object
+) -> None:
+    filled(tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / LINES).read_text().splitlines()]
+    lines[1][entry][name] = value
+    (tmp_path / LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(DataError, match=r"line 2 is no sample"):
+        SampleFolder(tmp_path)
+
+
 def test_a_line_without_its_picture_and_one_of_another_camera_are_named(tmp_path: Path) -> None:
     filled(tmp_path)
     (tmp_path / "0002.png").rename(tmp_path / "kept.png")
