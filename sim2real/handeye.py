@@ -22,8 +22,9 @@ FEWEST = 6
 """Views that give an answer with a deviation"""
 ROUNDS = 6
 """Of refining and estimating the noise"""
-DOUBT = 3.0
-"""Deviations by which a size that the pictures show may differ from the given one"""
+DOUBT, TELLS = 3.0, 0.02
+"""Deviations by which a size that the pictures show may differ from the given one; the largest deviation, as a part of
+it, with which they tell anything: a tool that only turns about its own point tells nothing of the square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ class Given:
 
     @property
     def is_doubtful(self) -> bool:
-        """The pictures contradict it."""
-        return not abs(self.off) <= DOUBT * self.deviation
+        """The pictures tell something of it, and contradict it."""
+        return self.deviation <= TELLS and not abs(self.off) <= DOUBT * self.deviation
 
 
 @dataclass(frozen=True, slots=True)

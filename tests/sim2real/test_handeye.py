@@ -13,7 +13,18 @@ from sim2real.charuco import MOUNTS
 from sim2real.handeye import FEWEST, HandEye, closed_form, solve
 from sim2real.pinhole import board_pose
 from sim2real.views import Spread, View, distance, turned
-from tests.sim2real.scene import BESIDE_THE_ARM, LENS, ON_THE_TOOL, Truth, euler, views
+from tests.sim2real.scene import (
+    BESIDE_THE_ARM,
+    CORNERS_M,
+    LENS,
+    ON_THE_TOOL,
+    PIXEL_NOISE,
+    Truth,
+    board_before_camera,
+    euler,
+    shown,
+    views,
+)
 
 JOINT_NOISE_RAD, POSES, SEEDS = 5e-4, 15, 10
 BAR = Spread(0.5e-3, np.radians(0.05))
@@ -108,6 +119,20 @@ def test_a_lens_and_a_board_as_given_are_not_doubted(truth: Truth) -> None:
         found = solved(truth, seed, JOINT_NOISE_RAD)
         for size in (found.focal, found.square):
             assert not size.is_doubtful and size.deviation < 0.005
+
+
+@TRUTHS
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tool_that_only_turns_tells_nothing_of_the_square_and_it_is_not_doubted(truth: Truth, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    home, seen = truth.tool(board_before_camera(rng)), []
+    for turn in rng.uniform(-0.4, 0.4, (12, 3)):
+        tool = home @ Pose.of(np.zeros(3), quat_from_rotvec(turn))
+        pixels = shown(truth.seen(tool)) + rng.normal(0.0, PIXEL_NOISE, (len(CORNERS_M), 2))
+        seen.append(View(tool, CORNERS_M, pixels))
+    found = solve(seen, LENS, truth.mounted)
+    assert found.square.deviation > 0.1 and not found.square.is_doubtful
+    assert distance(found.camera, truth.camera).position_m < 1e-3
 
 
 @TRUTHS
