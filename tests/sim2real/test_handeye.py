@@ -183,11 +183,20 @@ def test_rotation_about_one_axis_is_not_enough_and_another_one_is_named(axis: st
     assert not turned([*tools, *more]).missing, "what was asked for is enough"
 
 
+def test_turning_about_a_slanted_axis_is_not_said_to_be_turning_about_two() -> None:
+    tools = [Pose.of(np.zeros(3), quat_from_rotvec(angle * np.array([0.7, 0.7, 0.1]))) for angle in (-0.5, 0.0, 0.5)]
+    turning = turned(tools)
+    assert min(turning.about_deg[:2]) > 30 and turning.missing == "z"
+    assert str(turning).endswith("but only by 0 about a second axis across the first")
+    more = [Pose.of(np.zeros(3), quat_from_rotvec(turn * np.array([0.0, 0.0, 1.0]))) for turn in (-0.3, 0.3)]
+    assert not turned([*tools, *more]).missing and "second axis" not in str(turned([*tools, *more]))
+
+
 def test_views_that_cannot_tell_are_refused_in_one_line() -> None:
     seen = ideal(ON_THE_TOOL)
     with pytest.raises(ConfigError, match=r"5 views of the board; at least 6"):
         solve(seen[:5], LENS, "hand")
-    with pytest.raises(ConfigError, match=r"has turned 0 deg about its x, 0 about y, 0 about z; 20 deg about two axes"):
+    with pytest.raises(ConfigError, match=r"0 about y, 0 about z, but only by 0 about a second axis.*; 20 "):
         solve([seen[0]] * 8, LENS, "hand")
     with pytest.raises(ConfigError, match=r"mounted 'head'; allowed: hand, world"):
         solve(seen, LENS, "head")
