@@ -18,7 +18,7 @@ from controllers.pose import Pose
 from robot_rl.data.files import write_durably
 from robot_rl.errors import ConfigError, RobotRLError
 from sim2real.charuco import EXAMPLE, Board, Finder
-from sim2real.handeye import HandEye, solve
+from sim2real.handeye import Given, HandEye, solve
 from sim2real.samples import SampleFolder, Setup, load_picture
 from sim2real.views import Spread, View
 
@@ -55,6 +55,8 @@ def told(setup: Setup, found: HandEye) -> str:
         f"{setup.frame} in {PARENTS[setup.mounted][0]}: [{x:.5f}, {y:.5f}, {z:.5f}] m, wxyz [{quat}]; "
         f"deviation {_said(found.deviation)}, leaving one out {_said(found.leave_one_out)}; "
         f"{found.reprojection_px:.2f} px; the arm's own error {_said(found.arm)}; {len(found.residuals)} poses"
+        + _doubt("the focal length in camera_info", found.focal)
+        + _doubt("the board's square", found.square)
     )
 
 
@@ -67,6 +69,8 @@ def record(setup: Setup, found: HandEye, names: Sequence[str]) -> dict[str, Any]
         "deviation": _mm_deg(found.deviation),
         "leave_one_out": _mm_deg(found.leave_one_out),
         "arm_error": _mm_deg(found.arm),
+        "focal_length": _given(found.focal),
+        "square": _given(found.square),
         "reprojection_rms_px": round(found.reprojection_px, 4),
         "poses": len(names),
         "mounted": setup.mounted,
@@ -143,6 +147,26 @@ def _pose(pose: Pose) -> dict[str, list[float]]:
 
 def _mm_deg(spread: Spread) -> dict[str, float]:
     return {"mm": round(spread.position_m * 1e3, 4), "deg": round(math.degrees(spread.rotation_rad), 5)}
+
+
+def _given(given: Given) -> dict[str, Any]:
+    return {
+        "seems_off_percent": round(100 * given.off, 4),
+        "deviation_percent": round(100 * given.deviation, 4),
+        "doubtful": given.is_doubtful,
+        "per_percent": _mm_deg(given.shift),
+    }
+
+
+def _doubt(what: str, given: Given) -> str:
+    """What a wrong size makes of the result; empty while the pictures agree with it."""
+    if not given.is_doubtful:
+        return ""
+    percent, moved_m = 100 * abs(given.off), 100 * abs(given.off) * given.shift.position_m
+    return (
+        f"; DO NOT USE: {what} seems {percent:.2f} % too {'small' if given.off > 0 else 'large'} (deviation "
+        f"{100 * given.deviation:.2f} %), which puts the camera {moved_m * 1e3:.1f} mm off: measure it anew"
+    )
 
 
 def _said(spread: Spread) -> str:

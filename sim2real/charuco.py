@@ -28,6 +28,8 @@ SQUARE_PX = 100
 INCH_M = 0.0254
 LEAST, MOST = 3, 40
 """Squares along a side"""
+LEAST_M, MOST_M = 1e-4, 1.0
+"""Of the sides of a marker and of a square"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,16 @@ class Board:
             raise ConfigError(f"board {text!r} cannot be read; write it as {EXAMPLE}") from None
         if not all(LEAST <= squares <= MOST for squares in (board.columns, board.rows)):
             raise ConfigError(f"board {text}: {columns} x {rows} squares; allowed: {LEAST} to {MOST} along each side")
-        if not 0.0 < board.marker_m < board.square_m <= 1.0:
+        if not LEAST_M <= board.marker_m < board.square_m <= MOST_M:
             raise ConfigError(
                 f"board {text}: a marker of {marker} m in a square of {square} m; a marker must be smaller than its "
-                "square, and a square at most 1 m"
+                f"square and at least {LEAST_M * 1e3:g} mm, and a square at most {MOST_M:g} m"
             )
         return board
 
     def __str__(self) -> str:
         """As `parse` reads it."""
-        return f"{self.columns}x{self.rows}:{self.square_m:g}:{self.marker_m:g}:{self.dictionary}"
+        return f"{self.columns}x{self.rows}:{self.square_m}:{self.marker_m}:{self.dictionary}"
 
     @property
     def corners(self) -> int:
@@ -85,8 +87,9 @@ class Board:
         return drawn
 
     def printable(self) -> bytes:
-        """A PNG with a white margin of one square, which says how large it is: printed at 100 % it is true to scale."""
-        page = np.pad(self.picture(), SQUARE_PX, constant_values=255)
+        """A PNG with a white margin of a third of a square, which says how large it is: printed at 100 % it is true to
+        scale."""
+        page = np.pad(self.picture(), SQUARE_PX // 3, constant_values=255)
         dpi, file = SQUARE_PX / self.square_m * INCH_M, BytesIO()
         Image.fromarray(page).save(file, "PNG", dpi=(dpi, dpi))
         return file.getvalue()

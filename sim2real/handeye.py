@@ -22,6 +22,9 @@ FEWEST = 6
 """Views that give an answer with a deviation"""
 ROUNDS = 6
 """Of refining and estimating the noise"""
+DOUBT, TELLS = 3.0, 0.02
+"""Deviations by which a size that the pictures show may differ from the given one; the largest deviation, as a part of
+it, with which they tell anything: a tool that only turns about its own point tells nothing of the square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,23 @@ class Residual:
     """How far the arm was from where it said, as it seems"""
     shift: Spread
     """How far the camera moves when this view is left out"""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A size that is taken as given, and what the pictures say of it."""
+
+    off: float
+    """By what part of it the true one seems to differ"""
+    deviation: float
+    """Of `off`"""
+    shift: Spread
+    """How far the camera found is off for each 1 % that the given one is wrong"""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """The pictures tell something of it, and contradict it."""
+        return self.deviation <= TELLS and not abs(self.off) <= DOUBT * self.deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +74,10 @@ class HandEye:
     """Root mean square distance of a corner from where it should be"""
     arm: Spread
     """The arm's own error, as estimated; a large one is a late picture, a loose board or camera, a wrong lens"""
+    focal: Given
+    """The lens's focal length; `deviation` has nothing of what is wrong in all pictures alike"""
+    square: Given
+    """The side of the board's square"""
     residuals: tuple[Residual, ...]
     """One for each view"""
 
@@ -108,6 +132,11 @@ def _result(fit: Refinement, mounted: str) -> HandEye:
     views = len(shifts)
     rms = np.sqrt(np.bincount(fit.view, squares) / np.bincount(fit.view))
     _, arm_m, arm_rad = fit.noise * np.sqrt(3.0)
+    moves, *told = fit.sizes()
+    focal, square = (
+        Given(float(off), float(deviation), _spread((0.01 * move) ** 2))
+        for move, off, deviation in zip(moves[own].T, *told, strict=True)
+    )
     return HandEye(
         camera,
         board,
@@ -116,6 +145,8 @@ def _result(fit: Refinement, mounted: str) -> HandEye:
         _spread((views - 1) / views * (shifts**2).sum(axis=0)),
         float(np.sqrt(squares.mean())),
         Spread(float(arm_m), float(arm_rad)),
+        focal,
+        square,
         tuple(
             Residual(float(px), _spread(error**2), _spread(shift**2))
             for px, error, shift in zip(rms, fit.errors, shifts, strict=True)

@@ -50,8 +50,8 @@ class Refinement:
 
     def weigh(self) -> None:
         """The noise that the residuals show: their squares by the degrees of freedom that are left in them."""
-        slope, off = self._weighted()
-        leverage = np.einsum("ij,jk,ik->i", slope, np.linalg.inv(slope.T @ slope), slope)
+        slope, off, _ = self._weighted()
+        leverage = (slope @ np.linalg.inv(slope.T @ slope) * slope).sum(axis=1)
         kinds = self._kinds()
         free = np.bincount(kinds, 1.0 - leverage)
         squares = np.bincount(kinds, off**2)
@@ -60,12 +60,12 @@ class Refinement:
 
     def covariance(self) -> Array:
         """(12, 12) of near and far, each position (m) and rotation (rad) in its own frame."""
-        slope, _ = self._weighted()
+        slope, _, _ = self._weighted()
         return frozen(np.linalg.inv(slope.T @ slope)[:12, :12])
 
     def shifts(self) -> Array:
         """(views, 12) how near and far move without each view: one step of Gauss-Newton from the optimum of all."""
-        slope, off = self._weighted()
+        slope, off, _ = self._weighted()
         whole = slope.T @ slope
         owner = np.concatenate((np.repeat(self.view, 2), np.repeat(np.arange(self._views), 6)))
         found = []
@@ -76,6 +76,24 @@ class Refinement:
             left, pull = whole - own.T @ own, own.T @ off[owner == i]
             found.append(np.linalg.solve(left[np.ix_(others, others)], pull[others])[:12])
         return frozen(found)
+
+    def sizes(self) -> tuple[Array, Array, Array]:
+        """What is taken as given, a focal length and the board's square: (12, 2) how near and far move with a relative
+        change of each; (2,) by what part of it the pictures find it wrong; (2,) the deviation of that.
+
+        One step of Gauss-Newton with both free.
+        """
+        slope, off, weight = self._weighted()
+        poses = self.near, self.far, self.errors
+        shown = self._shown(*poses)
+        grown = shown - [self._lens.cx, self._lens.cy], (self._shown(*poses, 1.0 + STEP) - shown) / STEP
+        columns = np.zeros((len(off), 2))
+        columns[: shown.size] = np.stack([change.ravel() for change in grown], axis=1) / self.noise[0]
+        columns *= weight[:, None]
+        moves = -np.linalg.lstsq(slope, columns)[0]
+        own = columns + slope @ moves
+        covariance = np.linalg.inv(own.T @ own)
+        return frozen(moves[:12]), frozen(-covariance @ own.T @ off), frozen(np.sqrt(np.diag(covariance)))
 
     def off_px(self) -> Array:
         """(n,) distance of each corner from where it should be."""
@@ -108,15 +126,18 @@ class Refinement:
         slope[2 * corners + own, 12 + own] = np.tile(1 / self._scale(), self._views)
         return slope
 
-    def _weighted(self) -> tuple[Array, Array]:
-        """Slope and residuals at the optimum, with the weights of the robust loss."""
+    def _weighted(self) -> tuple[Array, Array, Array]:
+        """Slope and residuals at the optimum, times the weights of the robust loss; these weights."""
         x = np.concatenate((np.zeros(12), self.errors.ravel()))
         off = self._off(x)
         weight = np.sqrt(np.minimum(1.0, HUBER / np.maximum(np.abs(off), 1e-12)))
-        return self._slope(x) * weight[:, None], off * weight
+        return self._slope(x) * weight[:, None], off * weight, weight
 
-    def _shown(self, near: Pose, far: Pose, errors: Array) -> Array:
-        """(n, 2) pixels of the corners. The chain is far^-1 tool error near: T_board_camera, or T_camera_board."""
+    def _shown(self, near: Pose, far: Pose, errors: Array, scale: float = 1.0) -> Array:
+        """(n, 2) pixels of the corners, of a board `scale` times as large.
+
+        The chain is far^-1 tool error near: T_board_camera, or T_camera_board.
+        """
         from_far, wrong = to_matrix(far).T, Rotation.from_rotvec(errors[:, 3:]).as_matrix()
         rotation = from_far @ self._turn @ wrong @ to_matrix(near)
         tip = wrong @ near.position_m + errors[:, :3]
@@ -124,7 +145,7 @@ class Refinement:
         if self._hand:
             rotation = rotation.transpose(0, 2, 1)
             place = -np.einsum("vij,vj->vi", rotation, place)
-        points = np.einsum("nij,nj->ni", rotation[self.view], self._points) + place[self.view]
+        points = np.einsum("nij,nj->ni", rotation[self.view], scale * self._points) + place[self.view]
         return project(points, self._lens)
 
     def _scale(self) -> Array:

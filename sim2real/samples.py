@@ -20,6 +20,8 @@ from robot_rl.errors import ConfigError, DataError
 from sim2real.charuco import Board, Picture
 
 LINES = "samples.jsonl"
+DISTORTION = 5
+"""Numbers of plumb_bob"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,15 @@ class SampleFolder:
         self._file = folder / LINES
         with storing(self._file):
             text = self._file.read_bytes() if self._file.exists() else b""
-        whole, _, rest = text.rpartition(b"\n")
-        self.torn, self._size = bool(rest), len(text) - len(rest)
-        for number, line in enumerate(whole.splitlines(), 1):
+        *whole, rest = text.split(b"\n")
+        self._before = b""
+        """What the next line needs in front"""
+        if _is_whole(rest):  # as an editor may leave it
+            whole, rest, self._before = [*whole, rest], b"", b"\n"
+        self.torn, self._found = bool(rest), len(text)
+        self._size = len(text) - len(rest)
+        """Bytes of the file that are samples; `_found`: that it has"""
+        for number, line in enumerate(whole, 1):
             self._take(number, line)
 
     def use(self, setup: Setup) -> None:
@@ -77,21 +85,39 @@ class SampleFolder:
         self.setup = setup
 
     def add(self, tool: Pose, stamp_ns: int, picture: Picture) -> Sample:
-        """Picture first, then its line. Raises StorageError; then the sample is not there."""
+        """Picture first, then its line. Raises StorageError, and DataError where somebody else has written; then the
+        sample is not there."""
         assert self.setup is not None, "use() comes first"
-        path = self.folder / f"{len(self.samples) + 1:04d}.png"
+        with storing(self._file):
+            self._file.touch()
+            self._check_mine()
+            path = self._next_picture()
         write_durably(path, _png(picture))
         sample = Sample(tool, stamp_ns, path)
-        line = json.dumps(_record(self.setup, sample)).encode() + b"\n"
-        with storing(self._file), self._file.open("r+b" if self._file.exists() else "xb") as file:
+        line = self._before + json.dumps(_record(self.setup, sample)).encode() + b"\n"
+        with storing(self._file), self._file.open("r+b") as file:
             file.truncate(self._size)
             file.seek(self._size)
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
         self._size += len(line)
+        self._found, self._before = self._size, b""
         self.samples.append(sample)
         return sample
+
+    def _check_mine(self) -> None:
+        if (found := self._file.stat().st_size) != self._found:
+            raise DataError(
+                f"{self._file} has {found} bytes, {self._found} when it was last looked at: somebody else writes "
+                "there; give another folder, or start anew"
+            )
+
+    def _next_picture(self) -> Path:
+        """Never one that is there: lines may have been taken out, and their pictures kept."""
+        taken = (path.stem for path in self.folder.glob("*.png"))
+        last = max((int(stem) for stem in taken if stem.isascii() and stem.isdecimal()), default=0)
+        return self.folder / f"{last + 1:04d}.png"
 
     def _take(self, number: int, line: bytes) -> None:
         try:
@@ -138,11 +164,23 @@ def _parsed(record: dict[str, Any], folder: Path) -> tuple[Setup, Sample]:
     if not (position_m.shape == (3,) and quat.shape == (4,) and np.isfinite([*position_m, *quat]).all()):
         raise ValueError(f"T_base_tcp is {tool}")
     found = Lens(**lens | {"distortion": tuple(lens["distortion"])})
+    numbers = (found.width, found.height, found.fx, found.fy, found.cx, found.cy, *found.distortion)
+    if not (np.isfinite(numbers).all() and min(numbers[:4]) > 0 and len(found.distortion) == DISTORTION):
+        raise ValueError(f"lens is {lens}")
     board = Board.parse(record["board"])
     return (
         Setup(str(record["camera"]), str(record["frame"]), str(record["mounted"]), board, found),
         Sample(Pose.of(position_m, quat), int(record["stamp_ns"]), folder / Path(record["picture"]).name),
     )
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether it was cut off nowhere."""
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _png(picture: Picture) -> bytes:

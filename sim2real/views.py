@@ -40,10 +40,16 @@ class Turning:
     """About its x, y and z, from one extreme to the other"""
     missing: str
     """The axis of the tool about which it should turn more; empty: enough"""
+    second_deg: float
+    """About the second of the axes, across each other, about which it has turned most"""
 
     def __str__(self) -> str:
         x, y, z = self.about_deg
-        return f"the tool has turned {x:.0f} deg about its x, {y:.0f} about y, {z:.0f} about z"
+        said = f"the tool has turned {x:.0f} deg about its x, {y:.0f} about y, {z:.0f} about z"
+        # of a slanted axis these three alone look like enough
+        return (
+            f"{said}, but only by {self.second_deg:.0f} about a second axis across the first" if self.missing else said
+        )
 
 
 def turned(tools: Sequence[Pose]) -> Turning:
@@ -54,7 +60,7 @@ def turned(tools: Sequence[Pose]) -> Turning:
     axes = np.linalg.svd(away_deg - away_deg.mean(axis=0))[2]
     _, second, _ = sorted(np.ptp(away_deg @ axes.T, axis=0), reverse=True)
     weakest = "xyz"[int(np.argmin(np.abs(axes[0]) + about_deg / 360.0))]
-    return Turning((float(x), float(y), float(z)), "" if second >= TURN_DEG else weakest)
+    return Turning((float(x), float(y), float(z)), "" if second >= TURN_DEG else weakest, float(second))
 
 
 def distance(a: Pose, b: Pose) -> Spread:

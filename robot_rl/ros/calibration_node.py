@@ -36,6 +36,11 @@ LOOK_S = 0.02
 """Between two looks for a picture"""
 PATIENCE_S, WATCH_S = 5.0, 0.5
 """Without a picture or a pose it is told which topics there are."""
+ASKED = (
+    "move the arm so that {camera} sees the board, tilted and turned to all sides, and let it stand for a second in "
+    "each of {wanted} poses; this node moves nothing (docs/calibration.md)"
+)
+"""Of the person"""
 
 
 class CalibrationNode(DeviceNode):
@@ -66,15 +71,18 @@ class CalibrationNode(DeviceNode):
         if taken := len(self._samples.samples):
             self.get_logger().info(f"goes on with the {taken} samples in {self._samples.folder}")
         self._image_topic = self.resolve_topic_name(f"{self._camera}/color/image_raw")
+        self._info_topic = self.resolve_topic_name(f"{self._camera}/color/camera_info")
         self._subscriptions_held = [
             self.create_subscription(PoseStamped, "current_pose", self._take_pose, qos.LATEST),
-            self.create_subscription(CameraInfo, f"{self._camera}/color/camera_info", self._take_info, qos.LATEST),
+            self.create_subscription(CameraInfo, self._info_topic, self._take_info, qos.LATEST),
             self.create_subscription(Image, self._image_topic, self._take_image, qos.LATEST),
         ]
 
     def start(self) -> None:
         self._paused.clear()
         self._done, self._image, self._quiet_s = False, None, time.monotonic()
+        self._since_s = self._quiet_s
+        self.get_logger().info(ASKED.format(camera=self._camera, wanted=self._wanted))
         self._timer = self.create_timer(WATCH_S, self._watch, clock=self._monotonic)
         self._thread = threading.Thread(target=self._run, name="calibrate", daemon=True)
         self._thread.start()
@@ -128,6 +136,10 @@ class CalibrationNode(DeviceNode):
             there = [topic for topic, types in kinds if "sensor_msgs/msg/Image" in types]
             there = [topic for topic in there if self.count_publishers(topic)]
             return f"no picture on {self._image_topic} for {PATIENCE_S:.0f} s; there are: {', '.join(there) or 'none'}"
+        if self._info is None and now_s - self._since_s > PATIENCE_S:
+            return (
+                f"no camera_info on {self._info_topic} for {PATIENCE_S:.0f} s; the lens must be known: let it be sent"
+            )
         with self._lock:
             age_s = now_s - self._standstill.until_s
         if self._image and not age_s <= PATIENCE_S:
@@ -198,7 +210,7 @@ class CalibrationNode(DeviceNode):
         assert samples is not None and samples.setup is not None
         found = calibrate(samples)
         self._said = told(samples.setup, found)
-        self.get_logger().info(f"{self._said}; written to {samples.folder / RESULT}")
+        self.get_logger().info(f"{self._said}; written to {samples.folder / RESULT}; all is done, Ctrl-C ends it")
         self._done = True
 
     def _tools(self) -> list[Pose]:

@@ -1,5 +1,6 @@
 """A folder of pictures is solved without ROS, and the result says what it is."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,28 @@ def test_pictures_of_a_board_tell_where_the_camera_is(
     assert found["intrinsics"]["fx"] == PLAIN_LENS.fx and {"numpy", "scipy", "robot_rl"} <= found["versions"].keys()
     said = capsys.readouterr().out
     assert "deviation" in said and str(tmp_path / RESULT) in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "word", "change"),
+    [
+        ("focal_length", "focal length", (r'"f([xy])": 600.0', r'"f\1": 612.0')),
+        ("square", "square", (":0.03:", ":0.0306:")),
+    ],
+)
+def test_a_lens_or_a_square_that_the_pictures_contradict_is_told_with_the_result(
+    entry: str, word: str, change: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photographed(tmp_path, ON_THE_TOOL, 10)
+    lines = (tmp_path / LINES).read_text()
+    assert main([str(tmp_path)]) == 0 and "DO NOT USE" not in capsys.readouterr().out
+    (tmp_path / LINES).write_text(re.sub(*change, lines))
+    assert main([str(tmp_path)]) == 0
+    found, said = yaml.safe_load((tmp_path / RESULT).read_text()), capsys.readouterr().out
+    assert found[entry]["doubtful"] and found[entry]["seems_off_percent"] == pytest.approx(-2.0, abs=0.3)
+    off_mm = 1e3 * np.linalg.norm(np.array(found["camera"]["position_m"]) - ON_THE_TOOL.camera.position_m)
+    assert off_mm == pytest.approx(2 * found[entry]["per_percent"]["mm"], rel=0.3)
+    assert word in said and "too large" in said and "DO NOT USE" in said and said.count("\n") == 1
 
 
 def test_a_torn_line_is_told_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

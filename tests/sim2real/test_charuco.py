@@ -29,9 +29,7 @@ def test_a_board_is_read_back_as_it_is_written(
 ) -> None:
     square_m = square_mm / 1000
     board = Board(columns, rows, square_m, square_m * marker_percent / 100, f"DICT_{bits}")
-    again = Board.parse(str(board))
-    assert (again.columns, again.rows, again.dictionary) == (columns, rows, board.dictionary)
-    assert again.square_m == pytest.approx(square_m) and again.marker_m == pytest.approx(board.marker_m, rel=1e-5)
+    assert Board.parse(str(board)) == board, "else a folder of samples would be of another board"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +44,7 @@ def test_a_board_is_read_back_as_it_is_written(
         ("8x6:0.02:0.02:DICT_5X5_100", "a marker must be smaller"),
         ("8x6:0.02:0.03:DICT_5X5_100", "a marker of 0.03 m in a square of 0.02 m"),
         ("8x6:0.03:0:DICT_5X5_100", "a marker of 0 m"),
+        ("8x6:0.03:0.00005:DICT_5X5_100", "at least 0.1 mm"),
         ("8x6:30:22:DICT_5X5_100", "a square at most 1 m"),
     ],
 )
@@ -118,8 +117,19 @@ def test_corners_on_one_line_are_not_spread() -> None:
 def test_the_picture_for_printing_says_how_large_it_is() -> None:
     with Image.open(BytesIO(BOARD.printable())) as page:
         (dpi, _), (width, height) = page.info["dpi"], page.size
-    assert width / dpi * 0.0254 == pytest.approx((8 + 2) * 0.030, rel=1e-3)
-    assert height / dpi * 0.0254 == pytest.approx((6 + 2) * 0.030, rel=1e-3)
+    assert width / dpi * 0.0254 == pytest.approx((8 + 2 / 3) * 0.030, rel=2e-3)
+    assert height / dpi * 0.0254 == pytest.approx((6 + 2 / 3) * 0.030, rel=2e-3)
+
+
+@pytest.mark.parametrize("page_m", [(0.297, 0.210), (0.2794, 0.2159)], ids=["A4", "letter"])
+def test_the_usual_board_fits_a_page_with_what_a_printer_leaves_white_and_is_seen_on_it(
+    page_m: tuple[float, float],
+) -> None:
+    with Image.open(BytesIO(BOARD.printable())) as page:
+        dpi, size, grey = page.info["dpi"][0], page.size, np.asarray(page)
+    assert all(length / dpi * 0.0254 <= paper - 2 * 0.005 for length, paper in zip(size, page_m, strict=True))
+    on_a_dark_table = np.pad(grey, 100, constant_values=40)
+    assert len(Finder(BOARD).find(on_a_dark_table).ids) == BOARD.corners
 
 
 def test_without_opencv_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

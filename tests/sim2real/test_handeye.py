@@ -13,7 +13,18 @@ from sim2real.charuco import MOUNTS
 from sim2real.handeye import FEWEST, HandEye, closed_form, solve
 from sim2real.pinhole import board_pose
 from sim2real.views import Spread, View, distance, turned
-from tests.sim2real.scene import BESIDE_THE_ARM, LENS, ON_THE_TOOL, Truth, euler, views
+from tests.sim2real.scene import (
+    BESIDE_THE_ARM,
+    CORNERS_M,
+    LENS,
+    ON_THE_TOOL,
+    PIXEL_NOISE,
+    Truth,
+    board_before_camera,
+    euler,
+    shown,
+    views,
+)
 
 JOINT_NOISE_RAD, POSES, SEEDS = 5e-4, 15, 10
 BAR = Spread(0.5e-3, np.radians(0.05))
@@ -84,6 +95,47 @@ def test_the_arm_s_own_error_is_told_apart_from_the_pixels_noise() -> None:
 
 
 @TRUTHS
+@pytest.mark.parametrize("percent", [-1.0, 1.0])
+@pytest.mark.parametrize("what", ["focal", "square"])
+def test_a_lens_or_a_board_of_another_size_than_given_is_found_with_what_it_does_to_the_camera(
+    truth: Truth, percent: float, what: str
+) -> None:
+    seen, factor = views(truth, POSES, np.random.default_rng(0), JOINT_NOISE_RAD), 1.0 + percent / 100.0
+    lens = replace(LENS, fx=factor * LENS.fx, fy=factor * LENS.fy) if what == "focal" else LENS
+    if what == "square":
+        seen = [replace(view, points_m=factor * view.points_m) for view in seen]
+    found = solve(seen, lens, truth.mounted)
+    size, other = (found.focal, found.square) if what == "focal" else (found.square, found.focal)
+    off_m = distance(found.camera, truth.camera).position_m
+    assert off_m > 5 * found.deviation.position_m and found.reprojection_px < 0.2, "neither of them shows it"
+    assert size.shift.position_m == pytest.approx(off_m, rel=0.25)
+    assert size.off == pytest.approx(-percent / 100.0, abs=4 * size.deviation)
+    assert size.is_doubtful and not other.is_doubtful
+
+
+@TRUTHS
+def test_a_lens_and_a_board_as_given_are_not_doubted(truth: Truth) -> None:
+    for seed in range(3):
+        found = solved(truth, seed, JOINT_NOISE_RAD)
+        for size in (found.focal, found.square):
+            assert not size.is_doubtful and size.deviation < 0.005
+
+
+@TRUTHS
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tool_that_only_turns_tells_nothing_of_the_square_and_it_is_not_doubted(truth: Truth, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    home, seen = truth.tool(board_before_camera(rng)), []
+    for turn in rng.uniform(-0.4, 0.4, (12, 3)):
+        tool = home @ Pose.of(np.zeros(3), quat_from_rotvec(turn))
+        pixels = shown(truth.seen(tool)) + rng.normal(0.0, PIXEL_NOISE, (len(CORNERS_M), 2))
+        seen.append(View(tool, CORNERS_M, pixels))
+    found = solve(seen, LENS, truth.mounted)
+    assert found.square.deviation > 0.1 and not found.square.is_doubtful
+    assert distance(found.camera, truth.camera).position_m < 1e-3
+
+
+@TRUTHS
 def test_one_pose_that_is_wrong_is_found_and_does_little_harm(truth: Truth) -> None:
     seen = views(truth, POSES, np.random.default_rng(2), 1e-4)
     seen[4] = replace(seen[4], tool=seen[4].tool.moved(np.array([0.02, 0.0, 0.0]), np.zeros(3)))
@@ -131,11 +183,20 @@ def test_rotation_about_one_axis_is_not_enough_and_another_one_is_named(axis: st
     assert not turned([*tools, *more]).missing, "what was asked for is enough"
 
 
+def test_turning_about_a_slanted_axis_is_not_said_to_be_turning_about_two() -> None:
+    tools = [Pose.of(np.zeros(3), quat_from_rotvec(angle * np.array([0.7, 0.7, 0.1]))) for angle in (-0.5, 0.0, 0.5)]
+    turning = turned(tools)
+    assert min(turning.about_deg[:2]) > 30 and turning.missing == "z"
+    assert str(turning).endswith("but only by 0 about a second axis across the first")
+    more = [Pose.of(np.zeros(3), quat_from_rotvec(turn * np.array([0.0, 0.0, 1.0]))) for turn in (-0.3, 0.3)]
+    assert not turned([*tools, *more]).missing and "second axis" not in str(turned([*tools, *more]))
+
+
 def test_views_that_cannot_tell_are_refused_in_one_line() -> None:
     seen = ideal(ON_THE_TOOL)
     with pytest.raises(ConfigError, match=r"5 views of the board; at least 6"):
         solve(seen[:5], LENS, "hand")
-    with pytest.raises(ConfigError, match=r"has turned 0 deg about its x, 0 about y, 0 about z; 20 deg about two axes"):
+    with pytest.raises(ConfigError, match=r"0 about y, 0 about z, but only by 0 about a second axis.*; 20 "):
         solve([seen[0]] * 8, LENS, "hand")
     with pytest.raises(ConfigError, match=r"mounted 'head'; allowed: hand, world"):
         solve(seen, LENS, "head")

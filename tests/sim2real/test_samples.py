@@ -55,12 +55,51 @@ def test_a_file_cut_anywhere_loses_at_most_the_line_that_was_cut_and_goes_on(dat
         cut = data.draw(st.integers(0, len(whole)))
         (folder / LINES).write_bytes(whole[:cut])
         read = SampleFolder(folder)
-        assert len(read.samples) == whole[:cut].count(b"\n")
-        assert read.torn == (cut > 0 and whole[cut - 1 : cut] != b"\n")
+        entire = whole[cut : cut + 1] == b"\n"  # only the line's end was lost
+        assert len(read.samples) == whole[:cut].count(b"\n") + entire
+        assert read.torn == (not entire and cut > 0 and whole[cut - 1 : cut] != b"\n")
         read.use(SETUP)
         read.add(euler((0, 0, 0), (0, 0, 0)), 7, PICTURE)
         again = SampleFolder(folder)
         assert not again.torn and [s.stamp_ns for s in again.samples] == [s.stamp_ns for s in read.samples]
+
+
+@settings(max_examples=20, deadline=None)
+@given(kept=st.sets(st.integers(0, 3)))
+def test_after_lines_were_taken_out_each_sample_still_has_its_own_picture(kept: set[int]) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        filled(folder, 4)
+        lines = (folder / LINES).read_bytes().splitlines(keepends=True)
+        (folder / LINES).write_bytes(b"".join(line for i, line in enumerate(lines) if i in kept))
+        read = SampleFolder(folder)
+        read.use(SETUP)
+        read.add(euler((0, 0, 0), (0, 0, 0)), 10**18 + 4, PICTURE + 4)
+        for sample in SampleFolder(folder).samples:
+            assert np.array_equal(load_picture(sample.picture), PICTURE + (sample.stamp_ns - 10**18))
+
+
+def test_a_last_line_that_an_editor_left_without_its_end_is_a_sample_and_the_next_one_is_a_line_of_its_own(
+    tmp_path: Path,
+) -> None:
+    filled(tmp_path)
+    (tmp_path / LINES).write_bytes((tmp_path / LINES).read_bytes().rstrip(b"\n"))
+    read = SampleFolder(tmp_path)
+    assert not read.torn and len(read.samples) == 3
+    read.use(SETUP)
+    read.add(euler((0, 0, 0), (0, 0, 0)), 7, PICTURE)
+    assert [sample.stamp_ns for sample in SampleFolder(tmp_path).samples] == [10**18, 10**18 + 1, 10**18 + 2, 7]
+
+
+def test_two_that_opened_one_empty_folder_lose_each_other_no_sample(tmp_path: Path) -> None:
+    one, other = SampleFolder(tmp_path), SampleFolder(tmp_path)
+    one.use(SETUP)
+    other.use(replace(SETUP, camera="side"))
+    sample = one.add(euler((0, 0, 0), (0, 0, 0)), 1, PICTURE)
+    with pytest.raises(DataError, match=r"0 when it was last looked at: somebody else writes there; give"):
+        other.add(euler((0, 0, 0), (0, 0, 0)), 2, PICTURE + 1)
+    assert np.array_equal(load_picture(sample.picture), PICTURE)
+    assert [found.stamp_ns for found in SampleFolder(tmp_path).samples] == [1]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +138,30 @@ def test_a_line_that_is_no_sample_is_named(tmp_path: Path, line: bytes) -> None:
     first, *others = file.read_bytes().splitlines()
     file.write_bytes(b"\n".join([first, line, *others, b""]))
     with pytest.raises(DataError, match="line 2 is no sample"):
+        SampleFolder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "value"),
+    [
+        ("lens", "fx", 0.0),
+        ("lens", "fy", float("nan")),
+        ("lens", "cx", "321"),
+        ("lens", "width", None),
+        ("lens", "distortion", [0.0, 0.1]),
+        ("lens", "distortion", [0.0, 0.1, 0.0, 0.0, float("inf")]),
+        ("T_base_tcp", "quat_wxyz", [0.0, 0.0, 0.0, 0.0]),
+        ("T_base_tcp", "position_m", ["a", 0.0, 0.0]),
+    ],
+)
+def test_a_number_that_was_edited_into_none_is_named_with_its_line(
+    tmp_path: Path, entry: str, name: str, value: object
+) -> None:
+    filled(tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / LINES).read_text().splitlines()]
+    lines[1][entry][name] = value
+    (tmp_path / LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(DataError, match=r"line 2 is no sample"):
         SampleFolder(tmp_path)
 
 

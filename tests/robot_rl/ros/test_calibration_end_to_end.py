@@ -110,6 +110,7 @@ def test_a_camera_is_found_where_the_model_has_it(mounted: str, domain: int, tmp
     assert off.position_m < NEAR_M and off.rotation_rad < NEAR_RAD, (off, output)
     assert found["poses"] == len(TURNS_DEG) and found["reprojection_rms_px"] < 0.5
     assert f"sample {len(TURNS_DEG)} of {len(TURNS_DEG)}" in output and "written to" in output
+    assert "DO NOT USE" not in output
 
 
 def lines(out: Path) -> int:

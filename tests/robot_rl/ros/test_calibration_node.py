@@ -56,7 +56,8 @@ class Cell(Listener):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.info, self.tool, self.seen, self.trembling = info(), Pose.of([0.4, 0, 0.3]), GREY, 0.0
+        self.info: CameraInfo | None = info()
+        self.tool, self.seen, self.trembling = Pose.of([0.4, 0, 0.3]), GREY, 0.0
         self._pose = self.create_publisher(PoseStamped, "current_pose", qos.STATE)
         self._image = self.create_publisher(Image, "wrist/color/image_raw", qos.PICTURE)
         self._info = self.create_publisher(CameraInfo, "wrist/color/camera_info", qos.PICTURE)
@@ -77,8 +78,9 @@ class Cell(Listener):
         o = pose.pose.orientation
         o.x, o.y, o.z, o.w = i, j, k, w
         self._pose.publish(pose)
-        self.info.header.stamp = stamp
-        self._info.publish(self.info)
+        if self.info:
+            self.info.header.stamp = stamp
+            self._info.publish(self.info)
         self._image.publish(image_message(np.repeat(self.seen[:, :, None], 3, axis=2), stamp, "wrist_optical"))
 
 
@@ -89,8 +91,7 @@ class Bench:
         self.cell, self.node, self.out = cell, node, out
 
     def samples(self) -> int:
-        file = self.out / LINES
-        return len(file.read_text().splitlines()) if file.exists() else 0
+        return len(lines(self.out))
 
     def says(self, text: str) -> bool:
         """Whether its diagnostics come to say so."""
@@ -197,6 +198,39 @@ def test_a_camera_that_does_not_come_is_told_with_those_that_do(domain: int, tmp
         assert found.node.label == ACTIVE and not found.node.failed
 
 
+def test_a_camera_that_sends_pictures_and_no_camera_info_is_told(domain: int, tmp_path: Path) -> None:
+    with bench(domain, tmp_path / "out") as found:
+        found.cell.info = None
+        assert until(lambda: found.node._image is not None)
+        found.node._info = None
+        assert found.says("no camera_info on /wrist/color/camera_info for 5 s")
+        assert found.node.label == ACTIVE and found.samples() == 0
+        found.cell.info = info()
+        found.cell.stand(*next(looks()))
+        assert until(lambda: found.samples() == 1), found.node.trouble
+
+
+def test_at_the_start_it_says_what_the_person_is_to_do_and_at_the_end_how_to_end(domain: int, tmp_path: Path) -> None:
+    with graph(domain, *parameters("camera:=wrist")) as context, spun(cell := Cell(context)):
+        words = ("camera:=wrist", f"out:={tmp_path / 'out'}", "still_s:=0.2", "poses:=6")
+        process = Process("-m", "robot_rl.ros.calibration_node", *parameters(*words))
+        try:
+            for count, (tool, seen) in zip(range(1, 7), looks(), strict=False):
+                cell.stand(tool, seen)
+                assert until(lambda n=count: len(lines(tmp_path / "out")) == n, 20.0)
+            assert until((tmp_path / "out" / RESULT).exists, 20.0)
+        finally:
+            code, output = process.stop()
+    first, *_, last = [line for line in output.splitlines() if "[INFO]" in line]
+    assert code == 0 and "move the arm so that wrist sees the board" in first and "docs/calibration.md" in first
+    assert "written to" in last and "Ctrl-C" in last
+
+
+def lines(out: Path) -> list[str]:
+    """One for each sample in the folder"""
+    return (out / LINES).read_text().splitlines() if (out / LINES).exists() else []
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [
@@ -221,7 +255,8 @@ def test_a_node_whose_settings_cannot_be_ends_with_one_line_before_anything_is_o
         ("camera", "", "no camera's name"),
         ("out", "", "out is empty"),
         ("mounted", "head", "none of hand, world"),
-        ("poses", 3, "poses=3 is out of range; allowed: 6 to 500"),
+        ("poses", 3, "poses=3 is out of range; allowed: 6 to 60"),
+        ("poses", 61, "poses=61 is out of range"),
         ("corners", 36, "has 35; ask for fewer"),
         *((name, float("nan"), f"{name}=nan is out of range") for name in RANGES if name not in ("poses", "corners")),
     ],
