@@ -91,7 +91,7 @@ def record_demos(
             wait_for_room(episodes, MonotonicClock())
             human.new_episode()
             if by_person:
-                log.info("demonstration %d of %d: it begins when you move the arm", kept + 1, wanted)
+                log.info("demonstration %d of %d: after the reset it begins when you move the arm", kept + 1, wanted)
             seed = (config.seed + 1) * SEEDS_PER_RUN + DEMO_SEED + tried
             episode = run_episode(env, seed, lambda _: Choice(awaited(human, env), source), episodes.append, counter)
             tried += 1

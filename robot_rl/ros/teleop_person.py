@@ -29,6 +29,8 @@ FRESH_S = 0.2
 """Age of a twist, or of a pressed button, that is not acted on any more"""
 KEEP_S = 0.5
 """How long the person stays in charge after letting go, as in HIL-SERL's SpacemouseIntervention (Luo et al. 2024)"""
+DISCOVERY_S = 3.0
+"""How long a device may take to be seen: without the profile of launch/config ROS looks around once in this time"""
 CLOSE, OPEN = 0, 1
 """Buttons of the gripper: left and right of a SpaceMouse, A and B (cross and circle) of a gamepad"""
 
@@ -43,7 +45,7 @@ class TeleopPerson:
         self._moved_s = -inf
         """Stamp of the newest twist that is not zero"""
         self._grip, self._grip_s = 0.0, -inf
-        self._node = session.node
+        self._node, self._since_s = session.node, self._clock.now_s()
         self._node.create_subscription(TwistStamped, TWIST, self.take_twist, qos.COMMAND)
         self._node.create_subscription(Joy, JOY, self.take_joy, qos.STATE)
 
@@ -51,8 +53,6 @@ class TeleopPerson:
         """The person is not in charge of it from the last one."""
         with self._lock:
             self._moved_s = -inf
-        if not self._node.count_publishers(TWIST):
-            self._say("nobody", f"nobody publishes on {TWIST}: no hand is on the arm until a teleop node runs")
 
     def choose(self, reading: Reading) -> Float32 | None:
         """The action (a,) that the deflection asks for; zeros for KEEP_S after letting go; then None.
@@ -61,13 +61,22 @@ class TeleopPerson:
         """
         if not self._session.alive:
             raise HardwareError(f"{TWIST} is not heard any more: this process has left the ROS graph; start it again")
-        now_s = self._clock.now_s()
         with self._lock:
+            now_s = self._clock.now_s()
             twist, age_s, let_go_s = self._twist, now_s - self._twist_s, now_s - self._moved_s
             grip = self._grip if now_s - self._grip_s <= FRESH_S else 0.0
         if twist.any() and 0.0 <= age_s <= FRESH_S:
             return to_action(twist, grip, reading.arm.tcp.quat_wxyz, self._spec)
-        return np.zeros(self._spec.size, np.float32) if let_go_s <= KEEP_S else None
+        if let_go_s <= KEEP_S:
+            return np.zeros(self._spec.size, np.float32)
+        self._look_for_device(now_s)
+        return None
+
+    def _look_for_device(self, now_s: float) -> None:
+        if self._node.count_publishers(TWIST):
+            self._told.discard("nobody")
+        elif now_s - self._since_s > DISCOVERY_S:
+            self._say("nobody", f"nobody publishes on {TWIST}: no hand is on the arm until a teleop node runs")
 
     # The thread that spins
 

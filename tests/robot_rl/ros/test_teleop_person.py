@@ -21,7 +21,7 @@ from robot_rl.errors import HardwareError
 from robot_rl.ros import qos
 from robot_rl.ros.convert import to_stamp
 from robot_rl.ros.session import Session
-from robot_rl.ros.teleop_person import FRESH_S, JOY, KEEP_S, TWIST, TeleopPerson, to_action
+from robot_rl.ros.teleop_person import DISCOVERY_S, FRESH_S, JOY, KEEP_S, TWIST, TeleopPerson, to_action
 from robot_rl.specs import AXES, ActionSpec
 from robot_rl.tasks.base import TOOL_DOWN, Reading
 from tests.robot_rl.ros.graph import graph, spun, until
@@ -232,11 +232,22 @@ def pusher(node: Node, publisher: Any, ear: Ear) -> Callable[[], bool]:
 
 
 def test_without_a_device_it_is_said_once_that_no_hand_is_on_the_arm(
-    ear: Ear, capfd: pytest.CaptureFixture[str]
+    ear: Ear, domain: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    ear.person.new_episode()
-    ear.person.new_episode()
-    assert capfd.readouterr().err.count("nobody publishes on teleop/twist") == 1
+    def said() -> int:
+        return capfd.readouterr().err.count("nobody publishes on teleop/twist")
+
+    assert ear.choose() is None and not said(), "it may not have been seen yet"
+    ear.pass_s(DISCOVERY_S + READ_S)
+    assert ear.choose() is ear.choose() is None
+    assert said() == 1
+    with graph(domain) as context, spun(node := Node("device", context=context)):
+        node.create_publisher(TwistStamped, TWIST, qos.COMMAND)
+        assert until(lambda: ear.person._node.count_publishers(TWIST))
+        assert ear.choose() is None
+    assert until(lambda: not ear.person._node.count_publishers(TWIST))
+    assert ear.choose() is ear.choose() is None
+    assert said() == 1, "it was there in between"
 
 
 def test_a_person_who_is_not_heard_any_more_is_an_error_not_a_hand_that_is_off(domain: int) -> None:
