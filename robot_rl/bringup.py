@@ -33,6 +33,8 @@ USUAL = {"franka": "franka", "ur": "robotiq"}
 MODELS = {"franka": "panda", "ur": "ur5e"}
 """The model of ours that is this maker's; other models are files"""
 CAMERAS = ("realsense", "opencv")
+POSES = (6, 60)
+"""Fewest and most of a calibration; the most are solved within 10 s, in which the node cannot be ended"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +235,15 @@ def _calibrate(values: Given) -> tuple[Part, ...]:
     """A robot with cameras, and who watches one of them; simulated, the scene is that of a board."""
     names = list(_cameras(values))
     camera = values["camera"] or (names[0] if len(names) == 1 else "")
+    if not names:
+        raise ConfigError("calibrate needs cameras:=, such as wrist=realsense:SERIAL, or wrist with robot:=sim")
     if camera not in names:
         raise ConfigError(f"camera:={camera} is none of cameras:={','.join(names)}; name one of them")
-    if not (values["poses"].isascii() and values["poses"].isdecimal()):
-        raise ConfigError(f"poses:={values['poses']} is no whole number")
+    poses, (fewest, most) = values["poses"], POSES
+    if not (poses.isascii() and poses.isdecimal() and fewest <= int(poses[:9]) <= most):
+        raise ConfigError(f"poses:={poses} is no whole number from {fewest} to {most}")
+    if not values["out"]:
+        raise ConfigError("out:= is empty; give a folder for the samples and what is found")
     simulated = values["robot"] == "sim"
     task = "board" if simulated else values["task"] or "board"
     others = _robot({**values, "task": task})
@@ -245,7 +252,7 @@ def _calibrate(values: Given) -> tuple[Part, ...]:
         size = (("image_width", WIDTH), ("image_height", HEIGHT))
         others = (replace(others[0], parameters=(*others[0].parameters, *scene, *size)), *others[1:])
     said = _said(values, mounted="mounted", board="board")
-    said.update(camera=camera, poses=int(values["poses"]), out=str(Path(values["out"]).absolute()))
+    said.update(camera=camera, poses=int(poses), out=str(Path(values["out"]).absolute()))
     return (*others, *_hand({**values, "task": task}), _node("calibration", values, "calibration.yaml", said))
 
 
@@ -268,9 +275,11 @@ def _replay(values: Given) -> tuple[Part, ...]:
     folder, episode = Path(values["demos"]).absolute(), values["episode"]
     if not (episode.isascii() and episode.isdecimal()):
         raise ConfigError(f"episode:={episode} is no whole number from 0 on")
-    if not folder.is_dir():
+    if not (values["demos"] and folder.is_dir()):
         raise ConfigError(f"demos:={values['demos']}: there is no such folder")
-    for name, recorded in zip(("task", "model"), _recorded(folder), strict=True):
+    if "${" in str(folder) or "\\" in str(folder):
+        raise ConfigError(f"demos:={values['demos']}: the way there has ${{ or a backslash in it; rename the folder")
+    for name, recorded in zip(("task", "model"), _recorded(folder, int(episode)), strict=True):
         if recorded and values[name] not in ("", recorded):
             raise ConfigError(f"{name}:={values[name]}, but {folder} was recorded with {recorded}; leave it out")
         values = {**values, name: values[name] or recorded}
@@ -286,15 +295,16 @@ def _replay(values: Given) -> tuple[Part, ...]:
     return (*_robot(values), Part("replay", "robot-rl", "robot_rl.cli", arguments=words, essential=True, moves=True))
 
 
-def _recorded(folder: Path) -> tuple[str, str]:
+def _recorded(folder: Path, episode: int) -> tuple[str, str]:
     """Task and arm of a record; empty where it does not say, and under a Python that reads no records, such as that
-    of `ros2 launch`."""
+    of `ros2 launch`. Raises ConfigError for an episode that it has not."""
     try:
         from robot_rl.data.demos import DemoStore
     except ModuleNotFoundError:
         return "", ""
-    facts = DemoStore(folder).facts
-    return facts.task, facts.robot
+    store = DemoStore(folder)
+    store.row(episode)
+    return store.facts.task, store.facts.robot
 
 
 def _beside(values: Given) -> tuple[Part, ...]:

@@ -61,6 +61,7 @@ AT_LEAST = {
 SHARES = ("learner.demo_ratio", "learner.gripper_epsilon", "human.help_until", "share")
 AT_MOST = {
     "robot.image_size": 2048,
+    "robot.control_hz": 1000,
     "learner.capacity": 10_000_000,
     "learner.batch_size": 65_536,
     "learner.critics": 100,

@@ -25,6 +25,8 @@ START_M, START_RAD = 0.005, math.radians(3.0)
 SAME_M = 0.02
 """Largest distance of the tool from the record at which it was the recorded motion. Time is real: at the gate's
 0.25 m/s a reading that comes 40 ms earlier or later is 10 mm apart."""
+FAR_M = 0.05
+"""Distance from the record at which nothing more is repeated: something is in the way, or the arm is another."""
 log = logging.getLogger(__name__)
 
 
@@ -168,6 +170,11 @@ def _run(env: RobotEnv, episode: Episode, readings: list[ArmState], repeated: Re
         if info["stopped"]:
             raise HardwareError(
                 f"the arm has stopped itself at step {len(repeated.apart_m)} of {len(episode)}: {info['stopped']}"
+            )
+        if not (apart_m := repeated.apart_m[-1]) <= FAR_M:
+            raise HardwareError(
+                f"the tool is {apart_m * 1e3:.0f} mm from the record after step {len(repeated.apart_m)} of "
+                f"{len(episode)} (at most {FAR_M * 1e3:g}); see what is in its way; the arm holds"
             )
         repeated.success = info["success"]
         if ended:

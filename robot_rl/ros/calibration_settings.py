@@ -5,12 +5,11 @@ from typing import Any
 
 from sensor_msgs.msg import CameraInfo
 
-from robot_rl.bringup import NAME
+from robot_rl.bringup import NAME, POSES
 from robot_rl.drivers.lens import Lens
 from robot_rl.errors import ConfigError, StorageError
 from sim2real.calibrate import RESULT
 from sim2real.charuco import EXAMPLE, MOUNTS, Board
-from sim2real.handeye import FEWEST
 from sim2real.samples import SampleFolder
 
 PARAMETERS = {
@@ -29,10 +28,8 @@ PARAMETERS = {
 """`camera`: its name, in front of its topics. `mounted`: hand (board in the world) or world (board on the tool). `out`:
 folder for the samples; one with samples of the same camera, board and lens is gone on with. `corners`: that must be
 seen. `still_*`: for how long the tool stands, within what. `apart_*`: from every earlier sample, one of the two."""
-MOST = 60
-"""Poses: these are solved within 10 s, in which the node cannot be ended; the time grows with their cube."""
 RANGES = {
-    "poses": (FEWEST, MOST),
+    "poses": POSES,
     "corners": (6, 1000),
     "still_s": (0.1, 60),
     "still_m": (1e-6, 0.01),

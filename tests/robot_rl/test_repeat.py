@@ -16,6 +16,7 @@ from robot_rl.errors import ConfigError, HardwareError
 from robot_rl.jobs import repeat as module
 from robot_rl.jobs.demonstrate import record
 from robot_rl.jobs.repeat import START_M, RecordedScene, Seeded, repeat
+from robot_rl.mover import Mover
 
 
 def config(*overrides: str) -> Config:
@@ -64,7 +65,7 @@ def test_what_the_gate_changes_is_counted_and_a_motion_too_far_off_is_said_to_be
     step = RobotEnv.step
 
     def gated(self: RobotEnv, action: np.ndarray):
-        *found, info = step(self, -action)
+        *found, info = step(self, 0.3 * action)
         return (*found, info | {"reasons": ("box",)})
 
     monkeypatch.setattr(RobotEnv, "step", gated)
@@ -106,10 +107,20 @@ def test_an_arm_that_cannot_be_told_any_more_does_not_hide_what_came_of_it(
 def test_a_tool_that_is_not_at_its_recorded_start_repeats_nothing(
     store: DemoStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RobotEnv, "_move_to", lambda self, goal: None)
+    monkeypatch.setattr(Mover, "move_to", lambda self, goal: None)
     monkeypatch.setattr(RobotEnv, "step", None)
     with pytest.raises(HardwareError, match=r"the tool is \d+\.\d mm and .* from its recorded start .*5 mm and 3 deg"):
         repeat(config(), store)
+
+
+def test_a_tool_that_goes_another_way_is_repeated_no_further(
+    store: DemoStore, monkeypatch: pytest.MonkeyPatch, opened: list[RobotEnv]
+) -> None:
+    step = RobotEnv.step
+    monkeypatch.setattr(RobotEnv, "step", lambda self, action: step(self, -action))
+    with pytest.raises(HardwareError, match=r"tool is \d+ mm from the record after step \d+ of \d+ \(at most 50\)"):
+        repeat(config(), store)
+    assert opened[0].pilot._port.view().state == "hold"
 
 
 def test_an_arm_that_stops_itself_is_an_error_with_the_step(store: DemoStore, monkeypatch: pytest.MonkeyPatch) -> None:
