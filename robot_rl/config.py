@@ -107,6 +107,8 @@ class LearnerConfig:
     discount: float = 0.97
     tau: float = 0.005
     learning_rate: float = 3e-4
+    average_rate: float = 0.005
+    """Of the moving average of the actor's weights that is saved and scored, per actor update: 200 updates back."""
     initial_temperature: float = 0.002
     target_entropy_per_dim: float = -2.0
     """Low: what practice does by noise, the scored policy, which has none, would not learn to do."""

@@ -148,8 +148,12 @@ class Learner:
         return self.agent.act(state, deterministic=False)
 
     def policy(self) -> Policy:
-        """A frozen copy of what has been learnt."""
+        """A frozen copy of what has been learnt, to be kept and deployed."""
         return self.agent.policy(self.meta)
+
+    def practising(self) -> Policy:
+        """A frozen copy of what explores, for actors in other processes."""
+        return self.agent.practising(self.meta)
 
     def figures(self) -> dict[str, float]:
         """Means of the learning figures since the last call."""

@@ -121,7 +121,8 @@ def _check_ranges(values: dict[str, Any]) -> None:
         unit = four and math.isfinite(plane[3]) and abs(math.hypot(*plane[:3]) - 1.0) < 1e-6
         _require(unit, "safety.planes", plane, "four numbers nx, ny, nz, offset_m, the normal of length 1")
     _require(0 < values["learner.discount"] < 1, "learner.discount", values["learner.discount"], "between 0 and 1")
-    _require(0 < values["learner.tau"] <= 1, "learner.tau", values["learner.tau"], "above 0, at most 1")
+    for rate in ("learner.tau", "learner.average_rate"):
+        _require(0 < values[rate] <= 1, rate, values[rate], "above 0, at most 1")
     _require(values["learner.name"] in ("rlpd", "bc"), "learner.name", values["learner.name"], "rlpd or bc")
     sampler = values["learner.sampler"]
     _require(sampler in SAMPLERS, "learner.sampler", sampler, ", ".join(SAMPLERS))

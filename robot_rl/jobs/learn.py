@@ -43,7 +43,7 @@ def learner(config: Config) -> Outcome:
         log.info("%s", agent.memory)
 
         def publish() -> None:
-            server.publish(agent.version, policy_to_bytes(agent.policy()))
+            server.publish(agent.version, policy_to_bytes(agent.practising()))
 
         def finished() -> bool:
             """At the end of an episode of practice, or of the last demo."""

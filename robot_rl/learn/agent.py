@@ -47,9 +47,12 @@ class Agent:
         self.skipped = 0
         """Steps not taken because loss or gradient was not finite."""
         gripper = self.build(observation_dim, has_gripper)
-        actor_arrays, gripper_arrays = _arrays(self.actor.mlp), _arrays(gripper) if gripper else None
-        # Shares memory with the networks: acting while learning runs the code that is deployed.
-        self._live = Policy(PolicyMeta("", (), ()), self.scale.numpy(), actor_arrays, gripper_arrays)
+        grip = _arrays(gripper, gripper.weights) if gripper else None
+        # Both share memory with the networks: acting while learning runs the code that is deployed.
+        self._live, self._average = (
+            Policy(PolicyMeta("", (), ()), self.scale.numpy(), _arrays(self.actor.mlp, weights), grip)
+            for weights in (self.actor.mlp.weights, self.actor.average)
+        )
 
     def build(self, observation_dim: int, has_gripper: bool) -> Mlp | None:
         """Make the other networks; returns the one whose largest output is the gripper's choice, if any."""
@@ -78,7 +81,11 @@ class Agent:
         return None
 
     def policy(self, meta: PolicyMeta) -> Policy:
-        """A frozen copy to deploy."""
+        """A frozen copy to deploy: of the average over the last steps."""
+        return self._average.copy(meta)
+
+    def practising(self, meta: PolicyMeta) -> Policy:
+        """A frozen copy of what `act` uses at present."""
         return self._live.copy(meta)
 
     def state(self) -> State:
@@ -119,6 +126,6 @@ class Agent:
         return means | {"skipped": float(self.skipped)}
 
 
-def _arrays(mlp: Mlp) -> Layers:
-    """Views of the only member's layers."""
-    return [(weight.numpy(), bias.numpy()[0]) for weight, bias in mlp.layers[0]]
+def _arrays(mlp: Mlp, weights: torch.Tensor) -> Layers:
+    """Views of flat weights as the layers of the only member."""
+    return [(weight.numpy(), bias.numpy()[0]) for weight, bias in mlp.split(weights)[0]]

@@ -31,7 +31,7 @@ def clone_actor(actor: Actor, x: Tensor, action: Tensor, entropy_per_dim: float)
     scale = 2 / action.numel()
     actor.backward_heads(x, scale * error * (1 - cloned.square()), 0.1 * scale * (log_std - wanted))
     loss = float(error.square().mean())
-    return loss, actor.adam.step(loss)
+    return loss, actor.step(loss, average_rate=1.0)
 
 
 class BcAgent(Agent):

@@ -32,6 +32,16 @@ class Actor:
         self.action_dim = action_dim
         self.mlp = Mlp((inputs, *hidden, 2 * action_dim), 1, True, generator, dtype)
         self.adam = Adam(self.mlp.weights, self.mlp.gradient, learning_rate)
+        self.average = self.mlp.weights.clone()
+        """Weights that are deployed: a moving average of those that learn, which by themselves swing from one episode
+        to the next"""
+
+    def step(self, loss: float, average_rate: float) -> float:
+        """One step of Adam, and the average's towards it (1: all the way). Returns the gradient's norm, as `Adam`."""
+        norm = self.adam.step(loss)
+        if not math.isnan(norm):
+            self.average.lerp_(self.mlp.weights, average_rate)
+        return norm
 
     def heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log std of u, (B, a) each."""
@@ -72,9 +82,10 @@ class Actor:
         self.mlp.backward(self.mlp.layers[0], x, torch.cat((dmean, draw), 1), self.mlp.gradients[0])
 
     def state(self) -> State:
-        """Weights and moments."""
-        return self.adam.state()
+        """Weights, their average, and moments."""
+        return self.adam.state() | {"average": self.average.clone()}
 
     def load(self, state: State) -> None:
         """Restore in place."""
         self.adam.load(state)
+        self.average.copy_(torch.as_tensor(state["average"]))

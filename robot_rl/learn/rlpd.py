@@ -78,7 +78,7 @@ class RlpdAgent(Agent):
         c = self.config
         weight = c.imitation_weight * 0.5 ** (self.updates / c.imitation_half_life)
         self.actor.backward(x, temperature, dq, demonstrated, weight)
-        norm = self.actor.adam.step(loss)
+        norm = self.actor.step(loss, c.average_rate)
         target_entropy = self.config.target_entropy_per_dim * self.continuous_dim
         self._log_temperature_gradient.fill_(temperature * (entropy - target_entropy))
         # With the actor's step skipped (NaN) the temperature stays too.

@@ -283,7 +283,7 @@ def test_words_that_are_no_settings_are_refused(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        ([], "sim|robot|learner|replay"),
+        ([], "sim|robot|calibrate|learner|replay"),
         (["simm"], "did you mean sim"),
         (["sim", "web:=true"], "no operator's page"),
         (["robot", "robot:=kuka"], "none of franka"),

@@ -12,9 +12,13 @@ from robot_rl.data.replay import Block
 from robot_rl.errors import ConfigError
 from robot_rl.learn.agent import Agent
 from robot_rl.learn.make import make_agent
+from robot_rl.learn.policy import Policy, PolicyMeta
 from robot_rl.learn.rlpd import RlpdAgent
 
 N, A, BATCH = 5, 3, 16
+
+
+META = PolicyMeta("reach", (), ())
 
 
 def config(**changes: Any) -> LearnerConfig:
@@ -103,11 +107,27 @@ def test_critic_updates_leave_actor_and_temperature_bit_identical() -> None:
     assert "actor_loss" not in metrics and metrics["critic_loss"] > 0
 
 
+def first_layer(policy: Policy) -> np.ndarray:
+    return policy.actor[0][0].copy()
+
+
 def test_actor_updates_leave_the_critics_bit_identical() -> None:
     learner = rlpd()
     before = snapshot(learner)
     learner._update_actor(torch.zeros(BATCH, N), torch.zeros(4, A - 1))
-    assert changed(before, learner.state()) == names("actor", "temperature") | {"generator"}
+    assert changed(before, learner.state()) == names("actor", "temperature") | {"actor.average", "generator"}
+
+
+def test_the_deployed_actor_is_the_moving_average_of_the_one_that_learns() -> None:
+    learner = rlpd(actor_every=1, average_rate=0.25)
+    learner.clone(block())
+    np.testing.assert_array_equal(first_layer(learner.policy(META)), first_layer(learner.practising(META)))
+    expected = first_layer(learner.policy(META))
+    for i in range(5):
+        learner.update(block(i, utd=1))
+        expected = expected + 0.25 * (first_layer(learner.practising(META)) - expected)
+    np.testing.assert_allclose(first_layer(learner.policy(META)), expected, rtol=1e-4, atol=1e-7)
+    assert not np.allclose(first_layer(learner.policy(META)), first_layer(learner.practising(META)), atol=1e-5)
 
 
 def test_actor_updates_are_counted_across_blocks() -> None:
@@ -133,7 +153,7 @@ def test_a_batch_that_is_not_finite_is_skipped_and_counted(column: str) -> None:
     metrics = learner.update(bad)
     expected = {"generator", "updates", "skipped"}
     if column == "reward":  # the actor sees states only
-        expected |= names("actor", "temperature")
+        expected |= names("actor", "temperature") | {"actor.average"}
     assert changed(before, learner.state()) == expected
     assert metrics["skipped"] == (2 if column == "reward" else 3)
     assert np.isnan(metrics["critic_gradient"])
