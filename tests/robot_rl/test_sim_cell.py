@@ -43,7 +43,7 @@ def running(folder: Path, *settings: str) -> Iterator[SimCell]:
 
 
 def pilot_of(folder: Path, name: str = "ann") -> tuple[RemoteArm, RemoteAuthority, Pilot]:
-    client = CellClient(folder / "arm", 1.0)
+    client = CellClient(folder / "arm", 5.0)  # it shares this process, and all that was collected in it
     authority = RemoteAuthority(client)
     return RemoteArm(client, name), authority, Pilot(authority, MonotonicClock(), name, simulated=True)
 

@@ -104,9 +104,7 @@ def test_a_command_that_the_gate_refuses_is_said_once(caplog: pytest.LogCaptureF
         devices.arm.command = lambda _: Verdict(devices.arm.read().tcp, ("box",), True, why="outside")  # type: ignore
 
     moved("reach", refuse, *[[0.5, 0.0, 0.0]] * 4)
-    assert [record.message for record in caplog.records if record.name.endswith("teleoperate")] == [
-        "not obeyed: outside"
-    ]
+    assert [record.message for record in caplog.records if "not obeyed" in record.message] == ["not obeyed: outside"]
 
 
 def test_an_old_reading_moves_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
