@@ -8,14 +8,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 
+from robot_rl.arguments import POSES, Given, settled
 from robot_rl.errors import ConfigError
 from robot_rl.parameter_file import check_file
 from robot_rl.suggest import nearest
 
 Value = str | int | tuple[str, ...]
-Given = Mapping[str, str]
 
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 """Where Fast DDS 2 looks for its profile, `fastdds.xml` in `config_folder()`."""
@@ -26,27 +25,11 @@ UNUSABLE = 2
 NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
 """Of a camera; ROS takes no two _ in a row, and one follows it"""
 NAMESPACE = re.compile(r"/?[A-Za-z](_?[A-Za-z0-9])*(/[A-Za-z](_?[A-Za-z0-9])*)*")
-ROBOTS = ("franka", "ur", "ros2_control", "sim")
-GRIPPERS = ("usual", "none", "franka", "robotiq")
 USUAL = {"franka": "franka", "ur": "robotiq"}
 """The gripper that goes with an arm"""
 MODELS = {"franka": "panda", "ur": "ur5e"}
 """The model of ours that is this maker's; other models are files"""
 CAMERAS = ("realsense", "opencv")
-POSES = (6, 60)
-"""Fewest and most of a calibration; the most are solved within 10 s, in which the node cannot be ended"""
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """What may be said as `NAME:=VALUE`."""
-
-    name: str
-    help: str
-    default: str | None = ""
-    """Empty: nothing, or as the parameter file has it. None: it must be given."""
-    allowed: tuple[str, ...] = ()
-    """Empty: any text"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,61 +77,6 @@ class Part:
 
 WIDTH, HEIGHT = 640, 480
 """Pixels of a simulated camera that is calibrated"""
-CONTROLLER = "forward_position_controller"
-NODES = (
-    Argument("namespace", "of all nodes and topics: a second arm is a second start with a namespace of its own"),
-    Argument("record", "folder for a record of all topics; empty: none"),
-    Argument("teleop", "what a person moves the arm with", "none", ("none", "spacemouse", "gamepad")),
-    Argument("web", "the operator's page", "false", ("false", "true")),
-    Argument("parameters", "parameter file of your own, ROS YAML; wins over the ones shipped"),
-    Argument("log_level", "of the nodes", "info", ("debug", "info", "warn", "error")),
-)
-ROBOT = (
-    Argument("robot", "the arm; sim rehearses with all devices simulated", None, ROBOTS),
-    Argument("model", "arm: panda, ur5e, or the path of an MJCF file with a site `flange`"),
-    Argument("address", "of the robot's controller in the network, for franka and ur"),
-    Argument("controller", "for ros2_control: the running controller that takes joint positions", CONTROLLER),
-    Argument("gripper", "usual: franka with a franka, robotiq with a ur", "usual", GRIPPERS),
-    Argument("cameras", "NAME=realsense:SERIAL or NAME=opencv:DEVICE, separated by commas"),
-    Argument("task", "what is to be learnt, for its forces: reach, peg_insertion, pick_cube"),
-    *NODES,
-)
-MOUNTED = ("hand", ("hand", "world"))
-BOARD = "8x6:0.030:0.022:DICT_5X5_100"
-ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
-    {
-        "sim": (
-            Argument("model", "arm: panda, ur5e, or the path of an MJCF file with a site `flange`"),
-            Argument("task", "whose scene it is: reach, peg_insertion, pick_cube"),
-            Argument("cameras", "names of the scene's cameras to publish, separated by commas"),
-            Argument("seed", "of the first scene"),
-            *NODES,
-        ),
-        "robot": ROBOT,
-        "calibrate": (
-            *ROBOT,
-            Argument("camera", "which one of the cameras; empty: the only one"),
-            Argument("mounted", "hand: the camera on the tool; world: beside the arm, the board on the tool", *MOUNTED),
-            Argument("board", "squares, square in m, marker in m, OpenCV dictionary", BOARD),
-            Argument("poses", "how many to take", "15"),
-            Argument("out", "folder for the samples and what is found", "runs/calibration"),
-        ),
-        "learner": (
-            Argument("task", "what is to be learnt: reach, peg_insertion, pick_cube"),
-            Argument("robot", "the actors' arm: panda, ur5e"),
-            Argument("address", "where to listen, HOST:PORT; anything but loopback needs a token and TLS"),
-            Argument("out", "folder of the run; an existing one is gone on with by settings:=resume=true"),
-            Argument("settings", "any others of `robot-rl learner`, KEY=VALUE, separated by blanks"),
-        ),
-        "replay": (
-            Argument("demos", "folder of the record, whose task and arm are the defaults here", None),
-            Argument("episode", "which one of the record", "0"),
-            replace(ROBOT[0], default="sim"),
-            *ROBOT[1:],
-        ),
-    }
-)
-"""What each kind of start takes."""
 
 
 def parts(kind: str, given: Given) -> tuple[Part, ...]:
@@ -162,7 +90,7 @@ def parts(kind: str, given: Given) -> tuple[Part, ...]:
     }
     if kind not in builders:
         raise ConfigError(f"nothing to start is called {kind!r}{nearest(kind, builders)}")
-    values = _settled(kind, given)
+    values = settled(kind, given)
     found = builders[kind](values)
     if own := values.get("parameters"):
         check_file(Path(own), [part.full_name for part in found])
@@ -181,23 +109,6 @@ def config_folder() -> Path:
         if (place / "fastdds.xml").is_file():
             return place
     raise ConfigError(f"no launch/config beside {package} and no share/robot_rl above it; install robot_rl anew")
-
-
-def _settled(kind: str, given: Given) -> Given:
-    """Every argument of `kind` with its value."""
-    arguments = {argument.name: argument for argument in ARGUMENTS[kind]}
-    for name, value in given.items():
-        if name not in arguments:
-            raise ConfigError(f"{kind} takes no argument {name!r}{nearest(name, arguments)}")
-        allowed = arguments[name].allowed
-        if allowed and value not in allowed:
-            raise ConfigError(f"{name}:={value} is none of {', '.join(allowed)}")
-    values = {argument.name: argument.default for argument in arguments.values() if argument.default is not None}
-    values |= given
-    for name in arguments.keys() - values.keys():
-        choice = "|".join(arguments[name].allowed) or f"..., {arguments[name].help}"
-        raise ConfigError(f"{kind} needs {name}:={choice}")
-    return values
 
 
 def _sim(values: Given) -> tuple[Part, ...]:

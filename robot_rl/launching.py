@@ -16,7 +16,8 @@ from launch.substitutions import EnvironmentVariable
 from launch_ros.actions import Node
 from launch_ros.substitutions import ExecutableInPackage
 
-from robot_rl.bringup import ARGUMENTS, PATIENCE_S, PROFILE, UNUSABLE, Argument, Part, config_folder, parts
+from robot_rl.arguments import ARGUMENTS, Argument
+from robot_rl.bringup import PATIENCE_S, PROFILE, UNUSABLE, Part, config_folder, parts
 from robot_rl.processes import TIED
 
 RESPAWN_S = 2.0

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.bringup import ARGUMENTS, parts
+from robot_rl.arguments import ARGUMENTS
+from robot_rl.bringup import parts
 from robot_rl.cli import VERBS, _verb
 from robot_rl.compose import load_config
 from robot_rl.jobs.up import given

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from robot_rl.bringup import ARGUMENTS, PROFILE, Part, config_folder, parts
+from robot_rl.arguments import ARGUMENTS
+from robot_rl.bringup import PROFILE, Part, config_folder, parts
 from robot_rl.errors import ConfigError
 from robot_rl.jobs.crew import Child, Crew
 from robot_rl.jobs.folder import Outcome

@@ -5,7 +5,8 @@ from typing import Any
 
 from sensor_msgs.msg import CameraInfo
 
-from robot_rl.bringup import NAME, POSES
+from robot_rl.arguments import POSES
+from robot_rl.bringup import NAME
 from robot_rl.drivers.lens import Lens
 from robot_rl.errors import ConfigError, StorageError
 from sim2real.calibrate import RESULT

@@ -14,7 +14,8 @@ import yaml
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from robot_rl.bringup import ARGUMENTS, Part, config_folder, parts
+from robot_rl.arguments import ARGUMENTS
+from robot_rl.bringup import Part, config_folder, parts
 from robot_rl.compose import load_config
 from robot_rl.config import Config
 from robot_rl.errors import ConfigError

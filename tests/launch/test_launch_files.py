@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.bringup import ARGUMENTS, PROFILE, parts
+from robot_rl.arguments import ARGUMENTS
+from robot_rl.bringup import PROFILE, parts
 from tests.launch.test_bringup import CONFIG, FULL
 from tests.launch.test_up import ROOT, alive, until
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from robot_rl.bringup import ARGUMENTS
+from robot_rl.arguments import ARGUMENTS
 from robot_rl.errors import ConfigError
 from sim2real.charuco import EXAMPLE, Board, Finder, opencv_board, sighting
 from tests.sim2real.scene import BOARD
