@@ -139,6 +139,8 @@ class SimCell:
 
     def camera(self, name: str, height: int, width: int) -> SceneCamera:
         """Raises ConfigError when the scene has no such camera."""
+        if self.periods == 0:  # nothing has moved since it was laid out, however long ago that was
+            self._look()
         return SceneCamera(self._physics.model, name, height, width, self.snapshot, self.clock)
 
     def objects(self) -> tuple[float, Mapping[str, Pose]]:

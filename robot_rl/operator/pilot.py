@@ -47,7 +47,8 @@ class Pilot:
 
     def begin(self) -> None:
         """Return when a scripted move may start, and start it. On hardware it waits for a person to arm and clear."""
-        self.pause("a reset follows")
+        if self._mine(self._port.view()):  # another client's arm goes on
+            self.pause("a reset follows")
         told = ""
         while refusal := self._prepare() or self._entry(State.RESET):
             if refusal != told:
@@ -94,10 +95,13 @@ class Pilot:
         """Give the lease back; what moves, holds."""
         self._port.release(self.fence)
 
+    def _mine(self, view: View) -> bool:
+        return view.holder == self._name and view.fence == self.fence
+
     def _prepare(self) -> str:
         """What keeps a move from starting; empty when nothing does."""
         view = self._port.view()
-        mine = view.holder == self._name and view.fence == self.fence
+        mine = self._mine(view)
         held = view.state is State.HOLD and view.by != self._name
         if not self._simulated and (held or view.state in (State.DISARMED, State.STOPPED)):
             if mine:  # whoever arms needs the lease

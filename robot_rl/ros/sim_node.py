@@ -71,13 +71,13 @@ class SimNode(DeviceNode):
         height, width = height or config.robot.image_size, width or config.robot.image_size
         if 3 * height * width > LARGE and PROFILE not in os.environ:
             self.get_logger().warning(f"pictures of {height} x {width} get lost without {PROFILE}; see launch/config")
-        self._thread = CellThread(config, self.fail)
-        self._arm = ArmTopics(self, self._thread.path, joint_names(config.robot.model))
-        cell = self._thread.cell
-        for name in cell.objects()[1]:
-            self._objects[name] = self.create_publisher(PoseStamped, f"objects/{name}", qos.STATE)
+        thread = self._thread = CellThread(config, self.fail)
         for name in config.robot.cameras:
-            self._feeds.append(Feed(self, cell.camera(name, height, width), hz, self.fail))
+            self._feeds.append(Feed(self, thread.cell.camera(name, height, width), hz, self.fail))
+        thread.start()  # after the first pictures: they take tenths of a second, for which the arm would be stopped
+        self._arm = ArmTopics(self, thread.path, joint_names(config.robot.model))
+        for name in thread.cell.objects()[1]:
+            self._objects[name] = self.create_publisher(PoseStamped, f"objects/{name}", qos.STATE)
 
     def start(self) -> None:
         assert self._thread and self._arm
@@ -179,7 +179,7 @@ class SimNode(DeviceNode):
 
 
 class CellThread:
-    """A cell that runs in a thread of its own, with its socket in a folder of its own."""
+    """A cell that runs in a thread of its own from `start` on, with its socket in a folder of its own."""
 
     def __init__(self, config: Config, lost: Callable[[BaseException], None]) -> None:
         """`lost` is told, from that thread, why the cell has ended by itself. Raises ConfigError as `SimCell`."""
@@ -192,6 +192,8 @@ class CellThread:
             raise
         self._stop, self._lost = threading.Event(), lost
         self._thread = threading.Thread(target=self._run, name="simulated cell", daemon=True)
+
+    def start(self) -> None:
         self._thread.start()
 
     @property
@@ -201,7 +203,10 @@ class CellThread:
     def close(self) -> None:
         """Let the arm come to rest and end. Raises HardwareError when it does not."""
         self._stop.set()
-        self._thread.join(END_S)
+        if self._thread.ident is None:
+            self.cell.close()
+        else:
+            self._thread.join(END_S)
         self._folder.cleanup()
         if self.alive:
             raise HardwareError(f"the simulated cell did not end within {END_S} s; end this process")

@@ -169,12 +169,13 @@ def first_motion(robot: Robot, cell: Cell) -> "tuple[int, str]":
 
 
 def test_the_first_motion_of_the_bring_up_page_feels_a_push_asks_the_list_and_moves(robot: Robot, cell: Cell) -> None:
-    code, said = first_motion(robot, cell)
-    if code and cell.authority.view().state is State.STOPPED:  # by a slow machine
+    for _ in range(3):  # a slow machine may stop it
+        code, said = first_motion(robot, cell)
+        if code == 0:
+            break
         cell.armed()
         cell.authority.disarm(cell.fence(), cell.authority.view().revision)
         cell.authority.release(cell.fence())
-        code, said = first_motion(robot, cell)
     assert code == 0 and "20.0 N" in said, said
     assert "up by 1" in said or "up by 2" in said
 

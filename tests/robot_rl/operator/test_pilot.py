@@ -112,6 +112,16 @@ def test_it_goes_on_after_a_hold_of_its_own(cell: Cell) -> None:
     assert cell.admitted(pilot)
 
 
+def test_one_that_begins_beside_another_waits_for_the_lease_and_does_not_hold_the_other_s_arm(cell: Cell) -> None:
+    first, second = cell.pilot(), cell.pilot("second")
+    first.begin()
+    first.enter(State.POLICY)
+    cell.events.clear()
+    cell.clock.acts = [lambda: first.enter(State.POLICY)] * 3 + [lambda: cell.events.append(cell.state), first.close]
+    second.begin()
+    assert cell.events[0] is State.POLICY and cell.state is State.RESET
+
+
 def test_a_person_whose_hand_has_been_off_may_take_it_up_again(cell: Cell) -> None:
     pilot = cell.pilot()
     pilot.begin()

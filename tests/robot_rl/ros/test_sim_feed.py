@@ -71,7 +71,14 @@ def test_a_cell_that_breaks_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SimCell, "run", broken)
     lost: list[BaseException] = []
     thread = CellThread(load_config(["task=reach"]), lost.append)
+    thread.start()
     assert until(lambda: lost) and str(lost[0]) == "MuJoCo warned"
     thread.close()
     assert not thread.path.parent.exists()
     thread.cell.close()
+
+
+def test_a_cell_that_was_never_started_leaves_nothing_behind() -> None:
+    thread = CellThread(load_config(["task=reach"]), pytest.fail)  # type: ignore[arg-type]
+    thread.close()
+    assert not thread.alive and not thread.path.parent.exists()
