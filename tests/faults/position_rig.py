@@ -12,7 +12,6 @@ from robot_rl.cell.motors import Reading
 from robot_rl.config import SafetyConfig, TaskConfig
 from robot_rl.loop_settings import loop_settings
 from tests.controllers.position_arm import with_drives
-from tests.faults.referee import Sample
 from tests.faults.rig import FORCE_N, STEP_M, STEP_RAD, Parts, Rig
 
 
@@ -51,23 +50,7 @@ class PositionRig(Rig):
             told = self.following.tick(reference, Reading(q, dq, np.zeros(6)), bool(self.loop.fault))
             if told is not None:
                 self.following.sent(told)
-            mujoco.mj_jacSite(self.model, data, self._jacobian[:3], self._jacobian[3:], self._site)
-            self.referee.saw(
-                Sample(
-                    self.now_s,
-                    q,
-                    dq,
-                    np.zeros(n),
-                    reference.tcp.position_m,
-                    np.array(reference.linear_m_s),
-                    reference.tcp.quat_wxyz,
-                    self._tool.xpos.copy(),
-                    force,
-                    self._jacobian[:, :n].copy(),
-                    self._touching(),
-                    self._due if told is None else told,
-                )
-            )
+            self._show(q, dq, np.zeros(n), reference, force, self._due if told is None else told)
             data.ctrl[:n], self._due = self._due, self._due if told is None else told
             mujoco.mj_step(self.model, data, self._substeps)
             self.ticks += 1

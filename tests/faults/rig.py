@@ -9,8 +9,8 @@ from controllers.build import build_loop
 from controllers.kinematics import ArmModel
 from controllers.limits import WorkspaceBox
 from controllers.models import arm_limits, arm_spec, home_q
-from controllers.pose import Pose, frozen
-from controllers.records import ArmState, PoseCommand, Verdict
+from controllers.pose import Array, Pose, frozen
+from controllers.records import ArmState, PoseCommand, Reference, Verdict
 from robot_rl.config import SafetyConfig, TaskConfig
 from robot_rl.loop_settings import loop_settings
 from tests.faults.referee import Promise, Referee, Sample
@@ -133,26 +133,31 @@ class Rig:
             tau = self.loop.tick(q, dq, float(np.linalg.norm(force)), self.now_s)
             if self.loop.fault and not faulty:
                 self.referee.struck.append(self.now_s)
-            mujoco.mj_jacSite(self.model, data, self._jacobian[:3], self._jacobian[3:], self._site)
-            reference = self.motion.now
-            self.referee.saw(
-                Sample(
-                    self.now_s,
-                    q,
-                    dq,
-                    np.array(tau),
-                    reference.tcp.position_m,
-                    np.array(reference.linear_m_s),
-                    reference.tcp.quat_wxyz,
-                    self._tool.xpos.copy(),
-                    force,
-                    self._jacobian[:, :n].copy(),
-                    self._touching(),
-                )
-            )
+            self._show(q, dq, tau, self.motion.now, force)
             data.ctrl[:n] = tau
             mujoco.mj_step(self.model, data, self._substeps)
             self.ticks += 1
+
+    def _show(
+        self, q: Array, dq: Array, tau: Array, reference: Reference, force: Array, told: Array | None = None
+    ) -> None:
+        """Everything of this period to the referee."""
+        mujoco.mj_jacSite(self.model, self.data, self._jacobian[:3], self._jacobian[3:], self._site)
+        sample = Sample(
+            time_s=self.now_s,
+            q_rad=q,
+            dq_rad_s=dq,
+            tau_nm=np.array(tau),
+            reference_m=reference.tcp.position_m,
+            reference_m_s=np.array(reference.linear_m_s),
+            reference_quat=reference.tcp.quat_wxyz,
+            tool_m=self._tool.xpos.copy(),
+            force_n=force,
+            jacobian=self._jacobian[:, : self.n].copy(),
+            contacts=self._touching(),
+            told_rad=told,
+        )
+        self.referee.saw(sample)
 
     def _push_n(self) -> np.ndarray:
         """(3,) N, base frame: what walls press the arm with."""
