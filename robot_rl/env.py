@@ -203,6 +203,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         motion = np.concatenate((done.position_m, done.rotvec_rad()))
         executed = action.copy()
         executed[: len(self.action_spec.axes)] = np.clip(self.action_spec.from_motion(motion), -1.0, 1.0)
+        executed[len(self.action_spec.axes) :] *= not verdict.refused  # then the gripper was told nothing
         return executed
 
     # Observations

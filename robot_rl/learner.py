@@ -100,7 +100,8 @@ class Learner:
         self._sound, self._soundness.marked, self._marked_at = self.agent.state(), value, self.gradient_steps
 
     def insert(self, frame: Frame) -> None:
-        """Keep one frame without learning: demos apart, practice in its buffer, corrections in both.
+        """Keep one frame without learning: demos apart, practice in its buffer, corrections in both, but for those that
+        ask for nothing: a person who has just let go shows nothing.
 
         Raises DataError or NonFiniteError when `check` would; then nothing was kept.
         """
@@ -116,7 +117,7 @@ class Learner:
             return
         self.practice.add(before, frame)
         self._soundness.saw(frame.transition.reward)
-        if frame.transition.source is Source.HUMAN:
+        if frame.transition.source is Source.HUMAN and frame.transition.requested.any():
             self.demos.add(before, frame)
         self.env_steps += 1
 

@@ -206,8 +206,11 @@ def _check_relations(config: Config) -> None:
     if gymnasium and (human.demos or human.corrections or learner.name == "bc"):
         raise ConfigError("task=gymnasium has nobody who demonstrates or corrects; use human=none learner=rlpd")
     _require(config.task.max_steps >= 1 or gymnasium, "task.max_steps", config.task.max_steps, "1 or more")
-    if learner.name == "bc" and learner.demo_ratio == 0:
-        raise ConfigError("learner=bc learns from demos only, but learner.demo_ratio=0; set learner.demo_ratio=0.5")
+    if learner.name == "bc" and not round(learner.demo_ratio * learner.batch_size):
+        raise ConfigError(
+            f"learner=bc learns from demos only, but learner.demo_ratio={learner.demo_ratio:g} of a batch of "
+            f"{learner.batch_size} is none; set learner.demo_ratio=0.5"
+        )
     if learner.name == "bc" and human.demos == 0:
         raise ConfigError("learner=bc learns from demos only, but human.demos=0; set human.demos=20")
     if config.task.name == "gymnasium" and not config.task.id:

@@ -35,3 +35,7 @@ def test_intervals_over_seeds_follow_student_s_table() -> None:
     tables = {name: [{"success_rate": rate}] * 3 for name, rate in arms.items()}
     verdicts = {name: passed for name, _, _, passed in ablation_targets(tables)}
     assert list(verdicts.values()) == [True, True, False, True]
+    uneven = [{"success_rate": rate} for rate in (0.1, 0.5, 0.9)]
+    better = [{"success_rate": rate} for rate in (0.2, 0.6, 1.0)]
+    compared = ablation_targets(tables | {"demos only": uneven, "demos + corrections": better})
+    assert "seed by seed +0.10 ± 0.00" in compared[1][1] and not compared[1][3]

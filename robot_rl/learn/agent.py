@@ -105,14 +105,14 @@ class Agent:
         self.actor.load(unpack(state, "actor"))
 
     def batches(self, block: Block, demos_only: bool = False) -> Iterator[Batch]:
-        """The batches of a block in turn; `demos_only` leaves out the rows of practice."""
+        """The batches of a block in turn; `demos_only` leaves out rows of practice, and blocks of them alone."""
         rows = slice(block.online if demos_only else 0, None)
         x, next_x = (torch.from_numpy(s[:, rows]) / self.scale for s in (block.observation, block.next_observation))
         action = torch.from_numpy(block.action[:, rows])
         reward, mask, changed = (
             torch.from_numpy(column[:, rows, None]) for column in (block.reward, block.mask, block.gripper_changed)
         )
-        for i in range(len(x)):
+        for i in range(len(x) if x.shape[1] else 0):
             continuous, choice = action[i, :, : self.continuous_dim], choice_index(action[i, :, -1])
             yield Batch(x[i], continuous, choice, reward[i], mask[i], next_x[i], changed[i])
 

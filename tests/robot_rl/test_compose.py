@@ -164,6 +164,7 @@ def test_three_axes_together_stay_within_the_vendor_s_limit(override: str, words
 
 def test_cloning_without_demos_is_refused() -> None:
     assert "human.demos" in complaint("learner=bc", "human=none")
+    assert "of a batch of 256 is none" in complaint("learner=bc", "learner.demo_ratio=0.001")
 
 
 def test_a_person_s_device_needs_a_robot_behind_topics() -> None:

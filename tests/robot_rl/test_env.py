@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.pose import rotation_between_rad
+from controllers.records import Verdict
 from robot_rl.actor import Choice, run_episode
 from robot_rl.compose import load_config
 from robot_rl.env import RobotEnv
@@ -230,6 +231,17 @@ def test_what_the_gate_slowed_is_recorded_as_what_the_arm_did(monkeypatch: pytes
     )
     *_, info = env.step(np.ones(3, np.float32))
     assert np.abs(info["executed"]).max() < 0.2
+
+
+def test_a_gripper_that_was_told_nothing_because_the_gate_refused_is_recorded_as_staying(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    env = make("pick_cube")
+    env.reset(seed=0)
+    refusal = Verdict(env.reading.arm.tcp, ("x",), refused=True, why="x: no")
+    monkeypatch.setattr(env.arm, "command", lambda _: refusal)
+    *_, info = env.step(np.array([0, 0, 0, -1], np.float32))
+    assert not info["gripper_changed"] and info["executed"][-1] == 0
 
 
 def test_a_stopped_arm_s_gripper_does_not_open_at_a_reset() -> None:

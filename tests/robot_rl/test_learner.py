@@ -21,6 +21,16 @@ def test_corrections_go_into_both_halves_and_the_policy_s_own_steps_into_one() -
     assert len(learner.demos) == sum(episode.sources == Source.HUMAN)
 
 
+def test_a_correction_that_asks_for_nothing_shows_nothing() -> None:
+    """As in the half second after a person has let go of the device: standing still is not to be imitated."""
+    learner = new_learner(small("learner.start_steps=100"))
+    episode = walk(np.random.default_rng(0), lambda: Source.HUMAN)
+    for frame in episode.frames:
+        let_go = frame.step in (3, 4) and frame.transition
+        learner.take(replace(frame, transition=replace(let_go, requested=0 * let_go.requested)) if let_go else frame)
+    assert (len(learner.practice), len(learner.demos)) == (len(episode), len(episode) - 2)
+
+
 def test_demos_go_into_their_half_only_and_are_cloned_once_the_set_is_complete() -> None:
     learner, frames = new_learner(small("learner.bc_steps=7")), stream(episodes=0, demos=3)
     before = learner.policy().actor[0][0].copy()

@@ -1,6 +1,7 @@
 """Learners: reproducible, resumable, and untouched by what they cannot trust."""
 
 import copy
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,14 @@ def test_the_actor_waits_for_the_critics_head_start() -> None:
     learner = rlpd(actor_every=1, head_start=5)
     seen = ["actor_loss" in learner.update(block(i, utd=2)) for i in range(4)]
     assert seen == [False, False, True, True]
+
+
+@pytest.mark.parametrize("name", ["rlpd", "bc"])
+def test_a_block_of_practice_alone_leaves_nothing_to_clone(name: str) -> None:
+    learner, practised = agent(name=name), dataclasses.replace(block(), online=BATCH)
+    before = snapshot(learner)
+    assert learner.clone(practised) == {"skipped": 0}
+    assert not changed(before, learner.state())
 
 
 @pytest.mark.parametrize("column", ["reward", "observation"])
