@@ -116,7 +116,7 @@ def _attempt(
         env.turn_of(choice.source)
         observation, reward, terminated, truncated, info = env.step(choice.action)
         transition = Transition(
-            choice.action,
+            info["requested"],
             info["executed"],
             choice.source,
             float(reward),

@@ -66,7 +66,7 @@ class Curve:
 
     def _health(self, episode: Episode) -> dict[str, float]:
         """Do the critics promise what came of it? Compared over the steps of an episode that ran to its end."""
-        q = self._learner.agent.values(episode.observations[:-1], episode.actions)
+        q = self._learner.agent.values(episode.observations[:-1], episode.requested)
         measured = returns(episode, self._learner.config.discount)
         if q is None or measured.biased:
             return {}

@@ -123,6 +123,7 @@ class RobotEnv(gymnasium.Env[dict[str, NDArray[Any]], Float32]):
         stopped = self.arm.fault
         success = not stopped and self.scene.task.succeeded(self.reading)
         info = {
+            "requested": action,
             "executed": self._executed(action, verdict, before.arm.tcp),
             "reasons": verdict.reasons,
             "gripper_changed": changed,

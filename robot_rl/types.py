@@ -29,9 +29,10 @@ class Transition:
     """An action, and what came of it."""
 
     requested: Float32
-    """(a,) asked for, in [-1, 1]; with a gripper the last entry is -1 close, 0 stay, 1 open"""
+    """(a,) asked for, in [-1, 1]; with a gripper the last entry is -1 close, 0 stay, 1 open. This is what is learnt
+    from: were it what the gate left of it, no critic would ever hear what comes of asking for the rest."""
     executed: Float32
-    """(a,) what the gate let through, same scale: this is what is learnt from"""
+    """(a,) what the gate let through, same scale"""
     source: Source
     reward: float
     terminated: bool
@@ -135,6 +136,11 @@ class Episode:
     def actions(self) -> Float32:
         """(T, a) executed"""
         return np.stack([t.executed for t in self.transitions])
+
+    @cached_property
+    def requested(self) -> Float32:
+        """(T, a) asked for"""
+        return np.stack([t.requested for t in self.transitions])
 
     @cached_property
     def rewards(self) -> Float32:

@@ -18,7 +18,7 @@ class Block:
     observation: Float32
     """(utd, B, n) state as recorded, in SI units"""
     action: Float32
-    """(utd, B, a) executed, in [-1, 1]"""
+    """(utd, B, a) asked for, in [-1, 1]"""
     reward: Float32
     """(utd, B)"""
     mask: Float32

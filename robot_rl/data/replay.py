@@ -147,7 +147,7 @@ class ReplayBuffer:
         """Store the transition into `row`."""
         columns = self._columns
         self._before[row], self._after[before] = before, row
-        columns["action"][row] = transition.executed
+        columns["action"][row] = transition.requested
         columns["reward"][row] = transition.reward
         columns["mask"][row] = not transition.terminated
         columns["changed"][row] = transition.gripper_changed
@@ -160,7 +160,7 @@ class ReplayBuffer:
         if frame.transition:
             names = ("executed", "requested", "reward", "duration_s", "success_probability")
             numbers |= {name: getattr(frame.transition, name) for name in names}
-            shapes["executed"] = np.shape(numbers["executed"]), (self.action_dim,)
+            shapes |= {name: (np.shape(numbers[name]), (self.action_dim,)) for name in ("executed", "requested")}
         for camera, shape in self.images.items():
             image = frame.images.get(camera)
             found = "missing" if image is None else (image.shape, str(image.dtype))

@@ -14,7 +14,9 @@ from robot_rl.learn.networks import Actor
 from robot_rl.learn.optimise import Adam, State, pack, unpack
 
 
-def clone_actor(actor: Actor, x: Tensor, action: Tensor, entropy_per_dim: float) -> tuple[float, float]:
+def clone_actor(
+    actor: Actor, x: Tensor, action: Tensor, entropy_per_dim: float, average_rate: float = 1.0
+) -> tuple[float, float]:
     """One step of mean squared error between tanh(mean) and the action (B, a).
 
     The log std is drawn to the one whose Gaussian has the target entropy, so that learning by reward starts
@@ -31,7 +33,7 @@ def clone_actor(actor: Actor, x: Tensor, action: Tensor, entropy_per_dim: float)
     scale = 2 / action.numel()
     actor.backward_heads(x, scale * error * (1 - cloned.square()), 0.1 * scale * (log_std - wanted))
     loss = float(error.square().mean())
-    return loss, actor.step(loss, average_rate=1.0)
+    return loss, actor.step(loss, average_rate)
 
 
 class BcAgent(Agent):
@@ -53,7 +55,8 @@ class BcAgent(Agent):
         return self.report([self._clone(batch) for batch in self.batches(block, demos_only=True)])
 
     def _clone(self, batch: Batch) -> dict[str, float]:
-        loss, norm = clone_actor(self.actor, batch.x, batch.action, self.config.target_entropy_per_dim)
+        c = self.config
+        loss, norm = clone_actor(self.actor, batch.x, batch.action, c.target_entropy_per_dim, c.average_rate)
         record = {"clone_loss": loss, "actor_gradient": norm}
         if self._head is not None:
             record["gripper_loss"], record["gripper_gradient"] = self._classify(self._head, batch)

@@ -49,6 +49,7 @@ class GymnasiumEnv(gymnasium.Wrapper[dict[str, Any], Float32, Any, Any]):
         observation, reward, terminated, truncated, info = self.env.step(action)
         success = bool(info.get("is_success", False))
         extra = {
+            "requested": action,
             "executed": action,
             "reasons": (),
             "gripper_changed": False,

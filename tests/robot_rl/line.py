@@ -48,6 +48,7 @@ class Line:
         self.steps += 1
         won = self.x >= 1
         info = {
+            "requested": action,
             "executed": action,
             "gripper_changed": False,
             "success": won,

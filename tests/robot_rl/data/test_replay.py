@@ -123,7 +123,7 @@ def test_rows_of_a_block_belong_together_and_do_not_repeat_inside_a_batch() -> N
         before = frames[after.sequence - 1]
         assert np.array_equal(block.observation[place], before.state)
         assert np.array_equal(block.next_observation[place], after.state)
-        assert after.transition and np.array_equal(block.action[place], after.transition.executed)
+        assert after.transition and np.array_equal(block.action[place], after.transition.requested)
         assert block.gripper_changed[place] == after.transition.gripper_changed
         for camera in CAMERA:
             assert np.array_equal(block.images[camera][place], before.images[camera])

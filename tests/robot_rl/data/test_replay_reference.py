@@ -38,7 +38,7 @@ class Naive:
 def full(before: Frame, after: Frame) -> Row:
     t = after.transition
     assert t is not None
-    numbers = (before.state, t.executed, t.reward, not t.terminated, after.state, t.gripper_changed)
+    numbers = (before.state, t.requested, t.reward, not t.terminated, after.state, t.gripper_changed)
     cameras = sorted(before.images)
     images = [frame.images[camera] for frame in (before, after) for camera in cameras]
     return *(np.asarray(n, np.float32).tobytes() for n in numbers), *(image.tobytes() for image in images)
