@@ -21,6 +21,9 @@ class Critics:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.mlp = Mlp((inputs, *hidden, 1), members, True, generator, dtype)
+        for layers in self.mlp.layers:  # a value from birth takes 1 / (tau (1 - discount)) updates to be
+            for tensor in layers[-1]:  # forgotten, and the smallest of several lies below what is possible
+                tensor.mul_(0.01)
         self.target = self.mlp.weights.clone()
         self._target_layers = self.mlp.split(self.target)
         self._adam = Adam(self.mlp.weights, self.mlp.gradient, learning_rate)

@@ -156,3 +156,12 @@ def test_critics_share_no_memory() -> None:
         bias -= 1
     after = critics.q(normal(5, 4).float())
     assert torch.equal(before[[0, 2]], after[[0, 2]]) and not torch.equal(before[1], after[1])
+
+
+def test_critics_are_born_nearly_without_a_value_and_still_learn_apart() -> None:
+    critics, x = Critics(4, [8, 8], 3, 1e-2, 0.005, generator()), normal(20, 4).float()
+    assert critics.q(x).abs().max() < 0.02
+    for _ in range(50):
+        critics.update(x, x[:, :1])
+    q = critics.q(x)
+    assert not torch.equal(q[0], q[1]) and not torch.equal(q[1], q[2])
