@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -263,6 +264,18 @@ def test_it_can_be_deactivated_and_cleaned_up_and_begin_anew(domain: int) -> Non
         second = node._child
         node.end()
         assert second.poll() == 0 and node.trouble is None
+        node.destroy_node()
+
+
+def test_a_cell_that_answers_late_has_been_stopped_in_order(domain: int) -> None:
+    with graph(domain, *parameters("task.name:=reach", ROOMY)) as context:
+        node = ArmNode(context)
+        node.begin()
+        cell = node._child.pid
+        os.kill(cell, signal.SIGSTOP)
+        threading.Timer(0.5, os.kill, (cell, signal.SIGCONT)).start()
+        node.end()
+        assert not node.failed, node.trouble
         node.destroy_node()
 
 
