@@ -12,6 +12,7 @@ from tests.robot_rl.drivers.mjpeg import BLUE, HEIGHT, RED, WIDTH, MjpegServer, 
 from tests.robot_rl.drivers.waiting import fresh, until
 
 cv2 = pytest.importorskip("cv2")
+pytestmark = pytest.mark.real_time
 EXPECTED_HZ = 10.0
 """Less than what the server gives, so that a busy machine makes nothing stale."""
 

@@ -17,6 +17,7 @@ from tests.robot_rl.drivers.recordings import HEIGHT, RATE_HZ, SHIFT_PX, WIDTH, 
 from tests.robot_rl.drivers.waiting import fresh, until
 
 pytest.importorskip("pyrealsense2")
+pytestmark = pytest.mark.real_time
 FRAMES = 30
 
 

@@ -14,6 +14,7 @@ from tests.robot_rl.drivers.person import Cell, until
 from tests.robot_rl.drivers.ur_cell import ROOT, Robot, refused_start, settings
 
 pytest.importorskip("rtde_control")
+pytestmark = pytest.mark.real_time
 
 
 @pytest.fixture

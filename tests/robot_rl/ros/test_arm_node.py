@@ -36,6 +36,7 @@ from robot_rl.ros import port, qos
 from robot_rl.ros.arm_node import ArmNode, cell_settings, joint_names
 from tests.robot_rl.ros.graph import ROOMY, Process, arm_node, graph, parameters, ready_client, spun, until
 
+pytestmark = pytest.mark.real_time
 TRACE = ROOMY.replace("]'", "]', 'trace={}'", 1)
 """With a file for what the loop did"""
 

@@ -35,7 +35,7 @@ OWN = "calibration: {ros__parameters: {still_s: 0.3}}\nsim: {ros__parameters: {c
 """Parameters that spare a busy machine"""
 OPTICAL = np.diag([1.0, -1.0, -1.0])
 """MuJoCo's cameras look along -z"""
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.real_time]
 
 
 class Person:

@@ -21,6 +21,8 @@ from tests.robot_rl.drivers.person import Cell
 from tests.robot_rl.ros.controller import NAMES, SHUFFLED, Controller, Other
 from tests.robot_rl.ros.graph import Process, graph, spun, until
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture
 def node(domain: int) -> Iterator[Node]:

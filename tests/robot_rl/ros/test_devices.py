@@ -18,6 +18,8 @@ from robot_rl.tasks import make_task
 from tests.robot_rl.ros.fakes import FakeCamera, FakeGripper, Notes
 from tests.robot_rl.ros.graph import arm_node, graph, spun, until
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture
 def cell(domain: int) -> Iterator[Node]:

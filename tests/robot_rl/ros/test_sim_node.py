@@ -33,6 +33,7 @@ from robot_rl.ros.port import RosCellClient
 from robot_rl.ros.sim_node import SimNode
 from tests.robot_rl.ros.graph import Process, graph, spun, until
 
+pytestmark = pytest.mark.real_time
 SETTINGS = {"task.name": "pick_cube", "robot.cameras": "[side]", "image_height": "60", "image_width": "80"}
 
 

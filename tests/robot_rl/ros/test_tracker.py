@@ -14,6 +14,8 @@ from robot_rl.ros.tracker import Tracker
 from robot_rl.tasks import make_task
 from tests.robot_rl.ros.graph import graph, spun, until
 
+pytestmark = pytest.mark.real_time
+
 
 class Teller:
     """Says where the cube is."""
