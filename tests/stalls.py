@@ -1,7 +1,7 @@
 """Whether this machine stood still: an arm in real time stops then, as it should, and no test of it can go on.
 
-A test marked `real_time` that fails is carried out again, with fixtures of its own, when the machine or an arm's process
-stood still meanwhile, and only then. What is wrong with the product fails on a machine that runs too, and so it fails.
+A test marked `real_time` that fails is carried out again, with fixtures of its own, when the machine or an arm's
+process stood still meanwhile, and only then: what is wrong with the product fails on a machine that runs too.
 """
 
 import os

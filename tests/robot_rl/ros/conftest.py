@@ -1,11 +1,14 @@
 """Real DDS on this machine only; every test in a domain of its own. Skipped, and said so, where rclpy is missing."""
 
+import fcntl
 import importlib.util
 import os
 import warnings
 from collections.abc import Iterator
-from itertools import count
+from contextlib import contextmanager
+from itertools import count, islice
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
@@ -35,11 +38,25 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def _domain() -> Iterator[int]:
-    number = 1 + next(DOMAINS) % 100
-    with pytest.MonkeyPatch.context() as patch:
+    with _taken() as number, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_DOMAIN_ID", str(number))
         patch.setenv("PYTHONPATH", str(ROOT))
         yield number
+
+
+@contextmanager
+def _taken() -> Iterator[int]:
+    """A number that no other run of these tests on this machine uses meanwhile."""
+    for turn in islice(DOMAINS, 100):
+        number = 1 + turn % 100
+        with (Path(gettempdir()) / f"robot_rl_test_domain_{os.getuid()}_{number}").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield number
+            return
+    raise RuntimeError("all 100 domains are in use; end other runs of these tests")
 
 
 @pytest.fixture

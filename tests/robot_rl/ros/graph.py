@@ -101,7 +101,7 @@ def arm_node(*given: str) -> Process:
     return Process("-m", "robot_rl.ros.arm_node", *parameters("task.name:=reach", ROOMY, *given))
 
 
-def ready_client(node: Node, timeout_s: float = 1.0) -> RosCellClient:
+def ready_client(node: Node, timeout_s: float = 5.0) -> RosCellClient:
     """A client of an arm node that answers."""
     client = RosCellClient(node, timeout_s)
     assert until(lambda: client.answered, 60.0), "no arm node answers"

@@ -68,14 +68,22 @@ class Actor:
         self.arm = RemoteArm(self.client, "ann")
         self.authority = RemoteAuthority(self.client)
         self.pilot = Pilot(self.authority, self.clock, "ann", simulated=True)
+        self.begin()
+
+    def begin(self) -> None:
         self.pilot.begin()
         self.pilot.enter(State.POLICY)
 
     def step(self) -> None:
-        self.sequence += 1
-        self.authority.renew(self.pilot.fence)
-        target = self.arm.read().tcp.moved(np.array([0.0, 0.05, 0.0]), np.zeros(3))
-        verdict = self.arm.command(PoseCommand(target, self.sequence, 0.4, self.pilot.fence, "policy"))
+        """Obeyed; begun anew where a slow machine has stopped the arm."""
+        for _ in range(5):
+            self.sequence += 1
+            self.authority.renew(self.pilot.fence)
+            target = self.arm.read().tcp.moved(np.array([0.0, 0.05, 0.0]), np.zeros(3))
+            verdict = self.arm.command(PoseCommand(target, self.sequence, 0.4, self.pilot.fence, "policy"))
+            if not verdict.refused:
+                break
+            self.begin()
         assert not verdict.refused, verdict.why
         time.sleep(0.05)
 
