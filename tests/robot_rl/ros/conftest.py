@@ -1,16 +1,14 @@
 """Real DDS on this machine only; every test in a domain of its own. Skipped, and said so, where rclpy is missing."""
 
-import fcntl
 import importlib.util
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count, islice
 from pathlib import Path
-from tempfile import gettempdir
 
 import pytest
+
+from tests.robot_rl.ros.domains import taken
 
 HERE = importlib.util.find_spec("rclpy") is not None
 ROOT = Path(__file__).parents[3]
@@ -18,7 +16,6 @@ PROFILE = ROOT / "launch" / "config" / "fastdds.xml"
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 if PROFILE.exists():
     os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
-DOMAINS = count(os.getpid())
 
 if HERE:
     with warnings.catch_warnings():
@@ -38,25 +35,10 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def _domain() -> Iterator[int]:
-    with _taken() as number, pytest.MonkeyPatch.context() as patch:
+    with taken() as number, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_DOMAIN_ID", str(number))
         patch.setenv("PYTHONPATH", str(ROOT))
         yield number
-
-
-@contextmanager
-def _taken() -> Iterator[int]:
-    """A number that no other run of these tests on this machine uses meanwhile."""
-    for turn in islice(DOMAINS, 100):
-        number = 1 + turn % 100
-        with (Path(gettempdir()) / f"robot_rl_test_domain_{os.getuid()}_{number}").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield number
-            return
-    raise RuntimeError("all 100 domains are in use; end other runs of these tests")
 
 
 @pytest.fixture
