@@ -78,7 +78,7 @@ def test_a_mutant_that_a_test_notices_is_killed_and_the_file_on_disk_stays(tmp_p
     (tmp_path / "adder.py").write_text("def f(x): return x + 1\n")
     (tmp_path / "test_adder.py").write_text("from adder import f\n\ndef test_f(): assert f(1) == 2\n")
     command = [sys.executable, "-c", VERDICTS, str(tmp_path)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert result.stdout.split() == ["survived", "killed", "timeout"], result.stderr
     assert (tmp_path / "adder.py").read_text() == "def f(x): return x + 1\n"
     assert {path.suffix for path in tmp_path.rglob("*.p*")} <= {".py"}

@@ -5,7 +5,6 @@ loop in a message. Dies this node, then the child sees it, brakes, and ends; die
 an error, and nobody starts it anew but a person.
 """
 
-import contextlib
 import json
 import shutil
 import subprocess
@@ -17,14 +16,12 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.context import Context
 
 from controllers.models import arm_limits, arm_spec
-from robot_rl.cell.client import CellClient
-from robot_rl.cell.remote import RemoteAuthority
 from robot_rl.cell.spawn import spawn
 from robot_rl.config import Config
 from robot_rl.errors import ConfigError, HardwareError
 from robot_rl.ros.arm_topics import ArmTopics
 from robot_rl.ros.node import OK, DeviceNode, config_from, config_parameters, status
-from robot_rl.ros.port import CellPort, serve_cell
+from robot_rl.ros.port import CellPort, hold, serve_cell
 from robot_rl.ros.run import run
 from robot_rl.sim_parts import STEP_MARGIN
 from robot_rl.tasks import make_task
@@ -72,8 +69,7 @@ class ArmNode(DeviceNode):
         """Brake and hold, then hang up on everybody, which ends their leases."""
         try:
             if self._port and self._folder and self._child and self._child.poll() is None:
-                with contextlib.closing(CellClient(self._folder / "arm")) as client:
-                    RemoteAuthority(client).hold("arm node", "it was deactivated")
+                hold(self._folder / "arm", "arm node")
         finally:
             if self._topics:
                 self._topics.publishing = False

@@ -4,6 +4,7 @@ Beside the message's own fields a request carries `sent_ns`, and the reply to `r
 sender's system time: what has waited is not obeyed, and readings keep their age, also between machines.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from rclpy.node import Node
 
 from robot_rl.cell import cell_pb2 as pb
 from robot_rl.cell.client import CellClient
+from robot_rl.cell.remote import RemoteAuthority
 from robot_rl.cell.server import ANY_AGE, STALE_S
 from robot_rl.errors import ConfigError, DataError, HardwareError, StaleError
 from robot_rl.ros.ask import KILLED, TIMEOUT_S, Answerer, Asker
@@ -26,6 +28,8 @@ SILENT_S = 3.0
 """A client that is not heard for so long loses its connection, and with it its lease."""
 CELL_S = 0.25
 """Longest wait for the arm's process, which answers within a period"""
+HOLD_S = 2.0
+"""The same before its node pauses: a late answer is no failed stop"""
 BYE = "bye"
 """Key of a request that hangs up"""
 SPARED = frozenset({"stop", "hold", BYE})
@@ -168,6 +172,12 @@ def serve_cell(node: Node, socket_path: Path) -> CellPort:
             )
         time.sleep(0.02)
     return CellPort(node, socket_path)
+
+
+def hold(socket_path: Path, by: str) -> None:
+    """Brake the arm and hold it. Raises HardwareError when its process does not answer that it does."""
+    with contextlib.closing(CellClient(socket_path, HOLD_S)) as client:
+        RemoteAuthority(client).hold(by, "it was deactivated")
 
 
 def _spared(body: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import rclpy
 from rclpy.exceptions import NameValidationException
@@ -102,11 +102,11 @@ def run(make: Callable[[], DeviceNode]) -> int:
         rclpy.try_shutdown()
 
 
-def _keep(node: DeviceNode, told: threading.Event, parent: int) -> int:
+def _keep(node: DeviceNode, told: Collection[int], parent: int) -> int:
     spinner = Spinner(node)
-    if not told.is_set():
+    if not told:
         spinner.do(node.begin, 0.0)
-    while not (told.wait(LOOK_S) or node.over.is_set() or spinner.error):
+    while not (told or node.over.wait(LOOK_S) or spinner.error):
         if os.getppid() != parent:  # `ros2 launch` that is told to terminate leaves its nodes behind
             node.get_logger().warning("the process that started this node is gone: ending")
             break
@@ -125,11 +125,14 @@ def _end(node: DeviceNode, spinner: Spinner) -> int:
     return 2 if isinstance(node.trouble, ConfigError) else 1
 
 
-def _signals() -> threading.Event:
-    """Set by SIGINT and SIGTERM. rclpy's own handlers would end the context, and no last word could be said."""
-    told = threading.Event()
+def _signals() -> Collection[int]:
+    """SIGINT and SIGTERM that have come. rclpy's own handlers would end the context, and no last word could be said.
+
+    Not an Event: a handler runs between any two steps of the main thread, also while that holds the Event's lock.
+    """
+    told: list[int] = []
     for number in STOPS:
-        signal.signal(number, lambda *_: told.set())
+        signal.signal(number, lambda number, _: told.append(number))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)  # `robot-rl up` starts its nodes with both held back
     return told
 

@@ -4,7 +4,6 @@ One MuJoCo world serves arm, gripper and cameras, so they share this process: th
 another. Who asks on the topics goes through the arm's door, as everywhere.
 """
 
-import contextlib
 import os
 import threading
 import time
@@ -21,8 +20,6 @@ from rclpy.context import Context
 from rclpy.publisher import Publisher
 from rclpy.timer import Timer
 
-from robot_rl.cell.client import CellClient
-from robot_rl.cell.remote import RemoteAuthority
 from robot_rl.config import Config
 from robot_rl.errors import ConfigError, HardwareError, RobotRLError
 from robot_rl.ros import qos
@@ -32,7 +29,7 @@ from robot_rl.ros.ask import Answerer
 from robot_rl.ros.convert import BASE, to_stamp
 from robot_rl.ros.gripper_topics import GripperTopics
 from robot_rl.ros.node import OK, WARN, DeviceNode, config_from, config_parameters, status
-from robot_rl.ros.port import CellPort, serve_cell
+from robot_rl.ros.port import CellPort, hold, serve_cell
 from robot_rl.ros.run import run
 from robot_rl.ros.sim_feed import Feed
 from robot_rl.sim_cell import SimCell
@@ -99,8 +96,7 @@ class SimNode(DeviceNode):
             self._arm.publishing = False
         try:
             if self._port and self._thread and self._thread.alive:
-                with contextlib.closing(CellClient(self._thread.path)) as client:
-                    RemoteAuthority(client).hold("sim node", "it was deactivated")
+                hold(self._thread.path, "sim node")
         finally:
             self._hang_up()
 

@@ -6,6 +6,7 @@ import pytest
 from robot_rl.clock import Clock
 from robot_rl.errors import HardwareError
 from robot_rl.hardware import Camera
+from tests.robot_rl.drivers.waiting import fresh
 
 
 class CameraContract:
@@ -21,16 +22,16 @@ class CameraContract:
         self.camera.close()
 
     def test_a_frame_is_rgb_bytes_with_a_stamp_that_is_not_in_the_future(self) -> None:
-        frame = self.camera.read()
+        frame = fresh(self.camera)
         assert frame.image.ndim == 3 and frame.image.shape[2] == 3 and frame.image.dtype == np.uint8
         assert frame.image.std() > 1
         assert frame.stamp_s <= self.clock.now_s()
 
     def test_later_frames_have_larger_stamps_and_sequences_and_memory_of_their_own(self) -> None:
-        first = self.camera.read()
+        first = fresh(self.camera)
         kept = first.image.copy()
         self.clock.sleep_until(self.clock.now_s() + 0.2)
-        second = self.camera.read()
+        second = fresh(self.camera)
         assert second.sequence > first.sequence and second.stamp_s > first.stamp_s
         assert np.array_equal(first.image, kept)
 

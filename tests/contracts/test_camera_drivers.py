@@ -13,6 +13,7 @@ from tests.robot_rl.drivers.mjpeg import MjpegServer
 from tests.robot_rl.drivers.recordings import record
 
 pytest.importorskip("pyrealsense2")
+pytestmark = pytest.mark.real_time
 
 
 class TestRealSense(CameraContract):

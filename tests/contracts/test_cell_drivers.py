@@ -12,6 +12,7 @@ from robot_rl.operator import Pilot
 from tests.contracts.arm import ArmContract
 
 
+@pytest.mark.real_time
 class TestArmProcess(ArmContract):
     """The simulated arm in a process of its own."""
 
@@ -29,5 +30,5 @@ class TestArmProcess(ArmContract):
         child.stdout.close()
 
     def open(self) -> tuple[Arm, Clock, Pilot]:
-        client, clock = CellClient(self.path, 1.0), MonotonicClock()
+        client, clock = CellClient(self.path, 10.0), MonotonicClock()
         return RemoteArm(client, "ann"), clock, Pilot(RemoteAuthority(client), clock, "ann", simulated=True)

@@ -12,6 +12,8 @@ from tests.contracts.gripper import GripperContract
 from tests.robot_rl.drivers.fake_franky import SDK
 from tests.robot_rl.drivers.robotiq_server import RobotiqServer
 
+pytestmark = pytest.mark.real_time
+
 
 class TestRobotiq(GripperContract):
     full_m = 0.085

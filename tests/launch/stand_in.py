@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -34,11 +33,11 @@ def part(name: str, manner: str, folder: Path) -> int:
         return 2
     if manner == "finished":
         return 0
-    stop = threading.Event()
+    told: list[int] = []  # no Event: its lock may be held when a signal comes
 
     def ask(number: int, _: object) -> None:
         note(folder, f"{name} {signal.Signals(number).name}")
-        stop.set()
+        told.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN if manner == "deaf" else ask)
@@ -48,7 +47,8 @@ def part(name: str, manner: str, folder: Path) -> int:
         note(folder, f"sleep pid {left.pid}")
     tie_to_parent()
     note(folder, f"{name} pid {os.getpid()}")
-    while not stop.wait(0.05):
+    while not told:
+        time.sleep(0.05)
         if manner == "finished later" and (folder / "finish").exists():
             break
         if manner == "chatty":
@@ -62,7 +62,8 @@ def part(name: str, manner: str, folder: Path) -> int:
 
 def start(folder: Path, parts: list[str]) -> int:
     """`up` with them: an arm and a replay are essential and told first, cameras are started again."""
-    crew.PATIENCE_S = 1.0
+    deaf = any(text.endswith("=deaf") for text in parts)
+    crew.PATIENCE_S = 3.0 if deaf else 20.0  # nobody waits in vain for who is not
 
     def made(text: str) -> Part:
         name, _, manner = text.partition("=")

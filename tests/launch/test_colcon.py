@@ -41,7 +41,7 @@ class Workspace:
     def run(self, *command: str) -> str:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         environment = os.environ | {"PATH": path, "PYTHONPATH": "", "PYTHONWARNINGS": "ignore"}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=100)
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=250)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from robot_rl.bringup import PROFILE, Part, config_folder, parts
 from robot_rl.processes import TIED
 from tests.launch.test_bringup import FULL
+from tests.robot_rl.ros.domains import taken
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'robot_rl[ros]'")
 
@@ -21,7 +21,6 @@ NODES = {
     for kind, robot in (("sim", {}), *(("robot", {"robot": name}) for name in ("ur", "franka", "ros2_control")))
     for part in parts(kind, FULL[kind] | robot | ({"model": "panda"} if robot else {}))
 }
-DOMAINS = count(1 + os.getpid() % 80)
 SEGMENT = """
 import os, re, sys, rclpy
 rclpy.init()
@@ -36,13 +35,15 @@ rclpy.shutdown()
 
 def ros(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run to its end, without a parent to wait for."""
-    alone = {"ROS_DOMAIN_ID": str(next(DOMAINS)), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "PYTHONPATH": str(ROOT)}
+    alone = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "PYTHONPATH": str(ROOT)}
     surroundings = {name: value for name, value in os.environ.items() if name != PROFILE} | alone | environment
     words = [sys.executable, *command]
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    return subprocess.run(
-        words, cwd=ROOT, env=surroundings, stdin=nothing, stdout=pipe, stderr=pipe, text=True, timeout=60
-    )
+    with taken() as number:
+        surroundings["ROS_DOMAIN_ID"] = str(number)
+        return subprocess.run(
+            words, cwd=ROOT, env=surroundings, stdin=nothing, stdout=pipe, stderr=pipe, text=True, timeout=100
+        )
 
 
 @pytest.mark.parametrize("part", NODES.values(), ids=NODES)

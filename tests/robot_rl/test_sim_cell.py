@@ -27,6 +27,8 @@ from tests.contracts.arm import ArmContract
 from tests.contracts.camera import CameraContract
 from tests.contracts.gripper import GripperContract
 
+pytestmark = pytest.mark.real_time
+
 
 @contextmanager
 def running(folder: Path, *settings: str) -> Iterator[SimCell]:
@@ -38,17 +40,17 @@ def running(folder: Path, *settings: str) -> Iterator[SimCell]:
         yield cell
     finally:
         stop.set()
-        thread.join(timeout=10)
+        thread.join(timeout=30)
     assert not thread.is_alive()
 
 
 def pilot_of(folder: Path, name: str = "ann") -> tuple[RemoteArm, RemoteAuthority, Pilot]:
-    client = CellClient(folder / "arm", 5.0)  # it shares this process, and all that was collected in it
+    client = CellClient(folder / "arm", 10.0)  # it shares this process, and all that was collected in it
     authority = RemoteAuthority(client)
     return RemoteArm(client, name), authority, Pilot(authority, MonotonicClock(), name, simulated=True)
 
 
-def until(met, limit_s: float = 5.0) -> None:
+def until(met, limit_s: float = 20.0) -> None:
     deadline_s = time.monotonic() + limit_s
     while not met():
         assert time.monotonic() < deadline_s, "it did not come to that in time"

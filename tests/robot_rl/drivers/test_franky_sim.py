@@ -15,6 +15,7 @@ from tests.robot_rl.drivers.person import Cell, until
 
 pytest.importorskip("franky")
 pytest.importorskip("franky_sim")
+pytestmark = pytest.mark.real_time
 PORT = 1337
 
 

@@ -14,6 +14,8 @@ from tests.robot_rl.drivers import fake_franky
 from tests.robot_rl.drivers.fake_franky import SDK
 from tests.robot_rl.drivers.robotiq_server import RobotiqServer
 
+pytestmark = pytest.mark.real_time
+
 
 def until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
     deadline_s = time.monotonic() + seconds

@@ -12,6 +12,7 @@ from tests.robot_rl.drivers.mjpeg import BLUE, HEIGHT, RED, WIDTH, MjpegServer, 
 from tests.robot_rl.drivers.waiting import fresh, until
 
 cv2 = pytest.importorskip("cv2")
+pytestmark = pytest.mark.real_time
 EXPECTED_HZ = 10.0
 """Less than what the server gives, so that a busy machine makes nothing stale."""
 
@@ -31,7 +32,7 @@ def pictures(folder: Path, count: int) -> str:
 
 def test_a_network_stream_is_read_as_red_green_blue(server: MjpegServer) -> None:
     camera = OpenCvCamera("front", server.address, rate_hz=EXPECTED_HZ)
-    image = camera.read().image
+    image = fresh(camera).image
     camera.close()
     assert image.shape == (HEIGHT, WIDTH, 3) and image.dtype == np.uint8
     assert image[:, :24].reshape(-1, 3).mean(axis=0) == pytest.approx([RED, 90, BLUE], abs=6)
@@ -80,13 +81,13 @@ def test_the_end_of_a_file_is_stale_then_opened_again(tmp_path: Path) -> None:
         return bool(stale)
 
     until(silent, "the end of the pictures")
-    assert fresh(camera, 4).sequence >= 5 and camera.health.troubles.restarts == 1
+    assert fresh(camera, 4).sequence >= 5 and camera.health.troubles.restarts >= 1
     camera.close()
 
 
 def test_a_server_that_comes_back_is_seen_again(server: MjpegServer) -> None:
     camera = OpenCvCamera("front", server.address, rate_hz=EXPECTED_HZ)
-    before = camera.read().sequence
+    before = fresh(camera).sequence
     server.close()
     until(lambda: camera.health.troubles.failed, "a restart that fails")
     again = MjpegServer(port=server.port)
@@ -133,7 +134,7 @@ def test_a_size_that_the_source_does_not_have_is_said(tmp_path: Path, caplog: py
     camera = OpenCvCamera("front", pictures(tmp_path, 30), width=640, height=HEIGHT, rate_hz=20.0)
     assert camera.ignored == [f"width 640 was asked for, it is {WIDTH}"]
     assert "width 640 was asked for" in caplog.text
-    assert camera.read().image.shape == (HEIGHT, WIDTH, 3)
+    assert fresh(camera).image.shape == (HEIGHT, WIDTH, 3)
     camera.close()
 
 
@@ -182,7 +183,7 @@ def test_a_usb_camera_is_asked_for_its_format_first_and_what_it_ignores_is_said(
     captures: list[Obstinate] = []
     monkeypatch.setattr(cv2, "VideoCapture", lambda *_: captures.append(Obstinate()) or captures[-1])
     camera = OpenCvCamera("front", "/dev/null", width=WIDTH, height=HEIGHT, rate_hz=30.0, fourcc="MJPG")
-    assert np.array_equal(camera.read().image, picture(1))
+    assert np.array_equal(fresh(camera).image, picture(1))
     camera.close()
     assert captures[0].asked[0] == cv2.CAP_PROP_FOURCC
     assert camera.ignored == ["fourcc MJPG was asked for, it is YUYV", "rate_hz 30.0 was asked for, it is 15.0"]

@@ -17,6 +17,7 @@ from tests.robot_rl.drivers.recordings import HEIGHT, RATE_HZ, SHIFT_PX, WIDTH, 
 from tests.robot_rl.drivers.waiting import fresh, until
 
 pytest.importorskip("pyrealsense2")
+pytestmark = pytest.mark.real_time
 FRAMES = 30
 
 
@@ -37,7 +38,7 @@ def number_in(image: np.ndarray) -> int:
 
 
 def test_a_frame_has_the_recorded_pixels_in_the_order_red_green_blue(camera: RealSense) -> None:
-    frame = camera.read()
+    frame = fresh(camera)
     assert frame.image.shape == (HEIGHT, WIDTH, 3) and frame.image.dtype == np.uint8
     assert tuple(frame.image[0, 0]) == recordings.colour_of(number_in(frame.image))
     assert not frame.image[:, WIDTH // 2 :].any()
@@ -45,13 +46,13 @@ def test_a_frame_has_the_recorded_pixels_in_the_order_red_green_blue(camera: Rea
 
 def test_blue_green_red_recordings_are_turned_round(tmp_path: Path) -> None:
     camera = RealSense("wrist", recording=record(tmp_path / "bgr.db3", 10, bgr=True))
-    frame = camera.read()
+    frame = fresh(camera)
     camera.close()
     assert tuple(frame.image[0, 0]) == recordings.colour_of(number_in(frame.image))
 
 
 def test_sequences_follow_the_numbers_of_the_device(camera: RealSense) -> None:
-    first, seen = camera.read(), 0
+    first, seen = fresh(camera), 0
     offset = number_in(first.image) - first.sequence
     last = first.sequence
     for _ in range(5):
@@ -62,7 +63,7 @@ def test_sequences_follow_the_numbers_of_the_device(camera: RealSense) -> None:
 
 
 def test_stamps_are_times_of_receipt_on_the_monotonic_clock(camera: RealSense) -> None:
-    before_s, first = time.monotonic(), camera.read()
+    before_s, first = time.monotonic(), fresh(camera)
     second = fresh(camera, first.sequence)
     assert first.stamp_s < second.stamp_s <= time.monotonic()
     assert second.stamp_s > before_s
@@ -80,7 +81,7 @@ def test_depth_is_that_of_the_frame_read_last_in_metres(camera: RealSense) -> No
 
 
 def test_depth_is_aligned_to_the_colour_image_and_zero_where_there_is_none(camera: RealSense) -> None:
-    camera.read()
+    fresh(camera)
     depth = camera.depth()
     assert not depth[:5].any(), "the recorded hole"
     assert depth[6:, : WIDTH - SHIFT_PX].all()
@@ -96,7 +97,7 @@ def test_the_calibration_and_the_serial_are_those_of_the_recorded_device(camera:
 
 def test_a_camera_without_depth_says_so(recording: Path) -> None:
     camera = RealSense("wrist", recording=recording)
-    camera.read()
+    fresh(camera)
     with pytest.raises(HardwareError, match="wrist has no depth"):
         camera.depth()
     camera.close()
@@ -122,7 +123,7 @@ def test_the_end_of_a_recording_is_an_unplugged_camera_stale_then_opened_again(t
     until(silent, "the end of the recording")
     before = camera.health.frames
     frame = fresh(camera, before)
-    assert frame.sequence > before and camera.health.troubles.restarts == 1 and camera.health.troubles.stale == 1
+    assert frame.sequence > before and camera.health.troubles.restarts >= 1 and camera.health.troubles.stale >= 1
     camera.close()
 
 
@@ -142,7 +143,7 @@ def test_a_recording_that_is_gone_ends_the_camera_with_its_name(tmp_path: Path, 
 def test_a_camera_can_be_opened_again_after_it_was_closed(recording: Path) -> None:
     for _ in range(3):
         camera = RealSense("wrist", recording=recording)
-        assert camera.read().sequence >= 1
+        assert fresh(camera).sequence >= 1
         camera.close()
 
 
@@ -200,7 +201,7 @@ def test_without_the_sdk_the_error_names_what_to_install(monkeypatch) -> None:
 
 
 def test_the_rate_is_the_recorded_one(camera: RealSense) -> None:
-    fresh(camera, camera.read().sequence + 5)
+    fresh(camera, fresh(camera).sequence + 5)
     assert 0 < camera.health.rate_hz < 3 * RATE_HZ
 
 

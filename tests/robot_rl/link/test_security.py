@@ -116,7 +116,8 @@ def test_a_learner_that_another_certificate_vouches_for_is_not_trusted(tmp_path:
     with learner(store, token_file=token, **own) as (_, port):
         for files in (foreign, {}):
             with courier(Shelf([make_frame(0)]), port, token_file=token, **files) as link:
-                assert not link.agree(0.5) and "no answer from the learner" in link.status.trouble
+                assert link.wait(lambda: "no answer from the learner" in link.status.trouble, PATIENCE_S)
+                assert not link.agree(0.5)
     assert not store.frames
 
 

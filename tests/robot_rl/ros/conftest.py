@@ -4,10 +4,11 @@ import importlib.util
 import os
 import warnings
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
+
+from tests.robot_rl.ros.domains import taken
 
 HERE = importlib.util.find_spec("rclpy") is not None
 ROOT = Path(__file__).parents[3]
@@ -15,7 +16,6 @@ PROFILE = ROOT / "launch" / "config" / "fastdds.xml"
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 if PROFILE.exists():
     os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
-DOMAINS = count(os.getpid())
 
 if HERE:
     with warnings.catch_warnings():
@@ -35,8 +35,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def _domain() -> Iterator[int]:
-    number = 1 + next(DOMAINS) % 100
-    with pytest.MonkeyPatch.context() as patch:
+    with taken() as number, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_DOMAIN_ID", str(number))
         patch.setenv("PYTHONPATH", str(ROOT))
         yield number

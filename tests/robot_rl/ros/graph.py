@@ -16,7 +16,7 @@ from robot_rl.ros.port import RosCellClient
 from robot_rl.ros.run import Spinner
 
 
-def until(true: Callable[[], object], bound_s: float = 10.0) -> bool:
+def until(true: Callable[[], object], bound_s: float = 30.0) -> bool:
     """Whether it became true within the bound."""
     deadline_s = time.monotonic() + bound_s
     while not true():
@@ -70,7 +70,7 @@ class Process:
         self.child.stdin.write(line + "\n")
         self.child.stdin.flush()
 
-    def end(self, bound_s: float = 20.0) -> tuple[int, str]:
+    def end(self, bound_s: float = 40.0) -> tuple[int, str]:
         """Exit code and output; killed when it does not end by itself."""
         try:
             output, _ = self.child.communicate(timeout=bound_s)
@@ -101,8 +101,8 @@ def arm_node(*given: str) -> Process:
     return Process("-m", "robot_rl.ros.arm_node", *parameters("task.name:=reach", ROOMY, *given))
 
 
-def ready_client(node: Node, timeout_s: float = 1.0) -> RosCellClient:
+def ready_client(node: Node, timeout_s: float = 5.0) -> RosCellClient:
     """A client of an arm node that answers."""
     client = RosCellClient(node, timeout_s)
-    assert until(lambda: client.answered, 20.0), "no arm node answers"
+    assert until(lambda: client.answered, 60.0), "no arm node answers"
     return client

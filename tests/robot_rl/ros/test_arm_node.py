@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from robot_rl.ros import port, qos
 from robot_rl.ros.arm_node import ArmNode, cell_settings, joint_names
 from tests.robot_rl.ros.graph import ROOMY, Process, arm_node, graph, parameters, ready_client, spun, until
 
+pytestmark = pytest.mark.real_time
 TRACE = ROOMY.replace("]'", "]', 'trace={}'", 1)
 """With a file for what the loop did"""
 
@@ -66,14 +68,22 @@ class Actor:
         self.arm = RemoteArm(self.client, "ann")
         self.authority = RemoteAuthority(self.client)
         self.pilot = Pilot(self.authority, self.clock, "ann", simulated=True)
+        self.begin()
+
+    def begin(self) -> None:
         self.pilot.begin()
         self.pilot.enter(State.POLICY)
 
     def step(self) -> None:
-        self.sequence += 1
-        self.authority.renew(self.pilot.fence)
-        target = self.arm.read().tcp.moved(np.array([0.0, 0.05, 0.0]), np.zeros(3))
-        verdict = self.arm.command(PoseCommand(target, self.sequence, 0.4, self.pilot.fence, "policy"))
+        """Obeyed; begun anew where a slow machine has stopped the arm."""
+        for _ in range(5):
+            self.sequence += 1
+            self.authority.renew(self.pilot.fence)
+            target = self.arm.read().tcp.moved(np.array([0.0, 0.05, 0.0]), np.zeros(3))
+            verdict = self.arm.command(PoseCommand(target, self.sequence, 0.4, self.pilot.fence, "policy"))
+            if not verdict.refused:
+                break
+            self.begin()
         assert not verdict.refused, verdict.why
         time.sleep(0.05)
 
@@ -263,6 +273,18 @@ def test_it_can_be_deactivated_and_cleaned_up_and_begin_anew(domain: int) -> Non
         second = node._child
         node.end()
         assert second.poll() == 0 and node.trouble is None
+        node.destroy_node()
+
+
+def test_a_cell_that_answers_late_has_been_stopped_in_order(domain: int) -> None:
+    with graph(domain, *parameters("task.name:=reach", ROOMY)) as context:
+        node = ArmNode(context)
+        node.begin()
+        cell = node._child.pid
+        os.kill(cell, signal.SIGSTOP)
+        threading.Timer(0.5, os.kill, (cell, signal.SIGCONT)).start()
+        node.end()
+        assert not node.failed, node.trouble
         node.destroy_node()
 
 

@@ -1,5 +1,6 @@
 """Camera calibration over real DDS, every part in a process of its own: what it finds is where the model has it."""
 
+import contextlib
 import signal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from controllers.trajectory import StraightMove
 from robot_rl.cell.remote import RemoteArm, RemoteAuthority
 from robot_rl.clock import MonotonicClock
 from robot_rl.compose import load_config
+from robot_rl.errors import HeldError, StaleError
 from robot_rl.operator import Pilot, State
 from robot_rl.ros.port import RosCellClient
 from robot_rl.sim_parts import build_parts
@@ -29,13 +31,14 @@ TURNS_DEG = (
 )  # fmt: skip
 """Of the tool about x, y, z of the base, from where it starts"""
 PERIOD_S, LATE_S, ARRIVED_M = 0.05, 3.0, 0.002
+TRIES = 5
 LIMITS = MotionLimits(0.22, 1.0, 10.0, 0.9, 5.0, 50.0)
 NEAR_M, NEAR_RAD = 1e-3, np.radians(0.1)
 OWN = "calibration: {ros__parameters: {still_s: 0.3}}\nsim: {ros__parameters: {camera_hz: 10.0}}\n"
 """Parameters that spare a busy machine"""
 OPTICAL = np.diag([1.0, -1.0, -1.0])
 """MuJoCo's cameras look along -z"""
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.real_time]
 
 
 class Person:
@@ -49,6 +52,13 @@ class Person:
         self._sent = 0
 
     def go(self, goal: Pose) -> None:
+        """There, beginning anew where a slow machine has stopped the arm."""
+        for _ in range(TRIES):
+            with contextlib.suppress(HeldError, StaleError):
+                return self._move(goal)
+        self._move(goal)
+
+    def _move(self, goal: Pose) -> None:
         self._pilot.begin()
         move, start_s = StraightMove(self._arm.read().tcp, goal, LIMITS), self._clock.now_s()
         while (
@@ -60,7 +70,8 @@ class Person:
             self._sent += 1
             command = PoseCommand(move.at(spent_s + PERIOD_S), self._sent, 0.3, self._pilot.fence, "reset")
             verdict = self._arm.command(command)
-            assert not verdict.refused, verdict
+            if verdict.refused:
+                raise HeldError(verdict.why)
             self._clock.sleep_until(start_s + spent_s + PERIOD_S)
         self._pilot.pause("the camera looks")
 
@@ -98,8 +109,8 @@ def test_a_camera_is_found_where_the_model_has_it(mounted: str, domain: int, tmp
             pivot = Pose.of(ON_TABLE_M if mounted == "hand" else home.position_m)
             for taken, turn_deg in enumerate(TURNS_DEG, 1):
                 person.go(turned_about(pivot, home, turn_deg))
-                assert until(lambda n=taken: lines(out) >= n, 10.0), f"no sample {taken}"
-            assert until((out / "calibration.yaml").exists, 20.0)
+                assert until(lambda n=taken: lines(out) >= n, 30.0), f"no sample {taken}"
+            assert until((out / "calibration.yaml").exists, 60.0)
             person.close()
     finally:
         process.tell(signal.SIGINT)

@@ -17,6 +17,8 @@ from tests.contracts.gripper import GripperContract
 from tests.robot_rl.ros.fakes import FakeCamera, FakeGripper
 from tests.robot_rl.ros.graph import arm_node, graph, ready_client, spun, until
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture(scope="class")
 def node(class_domain: int) -> Iterator[Node]:

@@ -21,6 +21,8 @@ from tests.robot_rl.drivers.person import Cell
 from tests.robot_rl.ros.controller import NAMES, SHUFFLED, Controller, Other
 from tests.robot_rl.ros.graph import Process, graph, spun, until
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture
 def node(domain: int) -> Iterator[Node]:
@@ -139,6 +141,7 @@ def test_a_controller_that_is_not_active_or_has_another_master_gets_nothing(
     controller = Controller(node, "forward_position_controller")
     with pytest.raises(HardwareError, match="no controller listens on target_joint"):
         Ros2ControlMotors(NAMES, "crisp", 0.002)
+    monkeypatch.setattr(control, "READY_S", 20.0)
     motors = Ros2ControlMotors(NAMES, "forward_position_controller", 0.002)
     motors.read()
     other = node.create_publisher(Float64MultiArray, "forward_position_controller/commands", qos.COMMAND)

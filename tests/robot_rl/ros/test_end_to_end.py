@@ -32,7 +32,7 @@ SMALL = [
 ]
 MOVING = ("policy", "human", "reset")
 AT_REST_M_S = 0.002
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.real_time]
 
 
 class Crew:

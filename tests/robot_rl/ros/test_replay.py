@@ -18,7 +18,7 @@ from tests.robot_rl.ros.graph import Process, parameters, until
 from tests.robot_rl.ros.listening import Listener, listener
 
 MEASURED = re.compile(r"(\d+) of (\d+) steps repeated, (.*); the gate changed (\d+);.* largest (.*) mm, rms (.*) mm")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.real_time]
 
 
 def recorded(folder: Path, task: str) -> Path:

@@ -27,6 +27,22 @@ def make():
 raise SystemExit(run(make))
 """
 """A toy that is told to end while it is made"""
+MIDWAY = """
+import os, signal, threading
+from robot_rl.ros.run import run
+from tests.robot_rl.ros.toy import Toy
+wait = threading.Condition.wait
+
+def interrupted(condition, timeout=None):
+    found = wait(condition, timeout)
+    if timeout and threading.current_thread() is threading.main_thread():
+        os.kill(os.getpid(), signal.SIGINT)
+    return found
+
+threading.Condition.wait = interrupted
+raise SystemExit(run(Toy))
+"""
+"""A toy that is told to end at the moments at which its main thread holds the lock of what it waits for"""
 TOY = ("-m", "tests.robot_rl.ros.toy", "--ros-args")
 PARENT = """
 import subprocess, sys
@@ -55,6 +71,11 @@ def test_a_signal_pauses_and_releases_once_however_often_it_comes(number: signal
     for _ in range(times):
         toy.tell(number)
     assert toy.end() == (0, "did pause\ndid release\n")
+
+
+def test_a_signal_at_any_moment_of_the_wait_for_it_ends_the_node() -> None:
+    code, output = Process("-c", MIDWAY).end()
+    assert code == 0 and output.endswith("did release\n"), output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

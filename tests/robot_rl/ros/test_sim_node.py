@@ -3,6 +3,8 @@
 import contextlib
 import json
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from robot_rl.ros.port import RosCellClient
 from robot_rl.ros.sim_node import SimNode
 from tests.robot_rl.ros.graph import Process, graph, spun, until
 
+pytestmark = pytest.mark.real_time
 SETTINGS = {"task.name": "pick_cube", "robot.cameras": "[side]", "image_height": "60", "image_width": "80"}
 
 
@@ -227,3 +230,14 @@ def test_after_a_pause_nobody_is_served_and_the_arm_holds(domain: int) -> None:
         assert (view.state, view.holder, view.by) == (State.HOLD, "", "sim node")
         assert until(lambda: not client.answered)
         assert spinner.do(node.end, 10.0)
+
+
+def test_a_cell_that_answers_late_has_been_stopped_in_order(domain: int) -> None:
+    with graph(domain, "--ros-args", "-p", "task.name:=reach") as context, spun(node := SimNode(context)) as spinner:
+        assert spinner.do(node.begin, 30.0) and node._thread
+        busy, cell = threading.Event(), node._thread.cell
+        late = threading.Thread(target=cell._handover.do, args=(lambda: (busy.set(), time.sleep(0.5)),))
+        late.start()
+        assert busy.wait(10.0)
+        assert spinner.do(node.end, 15.0) and not node.failed, node.trouble
+        late.join()

@@ -30,7 +30,7 @@ SMALL = [
     "learner.start_steps=20",
 ]
 START_S, WORK_S = 60.0, 30.0
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.real_time]
 
 
 class Cell:

@@ -14,6 +14,8 @@ from robot_rl.ros.tracker import Tracker
 from robot_rl.tasks import make_task
 from tests.robot_rl.ros.graph import graph, spun, until
 
+pytestmark = pytest.mark.real_time
+
 
 class Teller:
     """Says where the cube is."""
@@ -33,7 +35,8 @@ class Teller:
         return self._publisher.get_subscription_count() > 0
 
 
-def test_a_task_finds_a_placed_object_where_it_was_measured_last(domain: int) -> None:
+def test_a_task_finds_a_placed_object_where_it_was_measured_last(domain: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracker, "MAX_AGE_S", 20.0)
     with graph(domain) as context, spun(node := Node("eyes", context=context)):
         world, teller = Tracker(node), Teller(node)
         task = make_task(load_config(["task=pick_cube"]).task)
@@ -49,6 +52,7 @@ def test_a_pose_from_before_the_object_was_put_elsewhere_does_not_count(
     domain: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracker, "WAIT_S", 0.2)
+    monkeypatch.setattr(tracker, "MAX_AGE_S", 20.0)
     with graph(domain) as context, spun(node := Node("eyes", context=context)):
         world, teller = Tracker(node), Teller(node)
         world.place("cube", np.zeros(3))
