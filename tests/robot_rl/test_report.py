@@ -152,18 +152,39 @@ def test_a_log_file_gets_a_plain_line_now_and_then() -> None:
         progress.phase("practise")
         for _ in range(100):
             clock.sleep_until(clock.now_s() + 0.125)
-            progress.advance(1, success_20=0.85)
+            progress.advance(1, success=0.85)
     lines = out.getvalue().splitlines()
     assert "\x1b" not in out.getvalue()
     assert 2 <= len(lines) <= 4
-    assert lines[0].startswith("practise  40/100  0:05 elapsed, 0:08 left  success_20 85%  8 steps/s")
+    assert lines[0].startswith("practise  40/100  0:05 elapsed, 0:08 left  success 85%  8/s")
+
+
+def test_what_was_done_before_is_not_counted_as_speed() -> None:
+    out, clock = io.StringIO(), ManualClock()
+    with Progress(100, console=Console(file=out), clock=clock) as progress:
+        progress.phase("practise", done=60)
+        for _ in range(20):
+            clock.sleep_until(clock.now_s() + 0.25)
+            progress.advance(1)
+    assert out.getvalue().splitlines()[0] == "practise  80/100  0:05 elapsed, 0:05 left  4/s"
+
+
+def test_eighty_columns_show_everything() -> None:
+    out = io.StringIO()
+    with Progress(20_000, console=Console(file=out, force_terminal=True, width=80, color_system=None)) as progress:
+        progress.phase("demonstrations", 20)
+        progress.advance(20, success=1.0)
+        progress.phase("practice", done=19_000)
+        progress.advance(1, success=1.0, help=1.0)
+    last = [line for line in out.getvalue().splitlines() if "practice" in line][-1]
+    assert "19001/20000 0:00:0" in last and "success 100%  help 100%" in last and "/s" in last and "…" not in last
 
 
 def test_a_terminal_gets_a_bar() -> None:
     out = io.StringIO()
     with Progress(10, console=Console(file=out, force_terminal=True, width=120)) as progress:
         progress.phase("demos", 2)
-        progress.advance(2, demo_success=1.0)
+        progress.advance(2, success=1.0)
     assert "2/2" in out.getvalue()
 
 
