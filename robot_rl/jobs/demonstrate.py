@@ -21,6 +21,7 @@ from robot_rl.types import Frame
 
 log = logging.getLogger(__name__)
 
+
 def log_facts(config: Config, layout: Layout) -> dict[str, str]:
     """What a log says of itself."""
     rate_hz, state = config.robot.policy_hz, layout.state.names
