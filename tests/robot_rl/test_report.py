@@ -14,7 +14,7 @@ from rich.console import Console
 from robot_rl.clock import ManualClock
 from robot_rl.progress import Progress
 from robot_rl.report import Filmstrip, write_report
-from robot_rl.report.curves import curves_html, moving_mean
+from robot_rl.report.curves import curves_html, logarithmic, moving_mean
 from robot_rl.report.wording import duration, percent, verdict
 
 FULL: dict[str, Any] = {
@@ -130,6 +130,25 @@ def test_curves_without_data_are_left_out() -> None:
     assert len(curves_html([row(1)], {})) == 2, "return echoes success, steps echo time"
     assert len(curves_html([{**row(1), "return": 3.0}, row(2)], {})) == 3
     assert "dash" in "".join(curves_html([row(1)], {"expert_cycle_time_s": 2.5}))
+
+
+def test_a_logarithmic_axis_is_labelled_with_whole_numbers() -> None:
+    assert logarithmic([0.3, 4.0])["ticktext"] == ["0.2", "0.5", "1", "2", "5"]
+    assert logarithmic([2.5, 3.0])["ticktext"] == ["2", "5"]
+    assert logarithmic([0.0, 0.004, 30.0])["ticktext"] == ["0.01", "0.1", "1", "10"]
+    assert logarithmic([1.0])["ticktext"] == ["0.5", "1", "2"]
+    assert logarithmic([0.0]) == {"type": "log"}
+
+
+def test_the_expert_is_spoken_of_where_there_is_one() -> None:
+    shown = "".join(curves_html([row(1)], {"expert_cycle_time_s": 2.5}))
+    assert "seconds; dashed: the expert" in shown
+    assert "the expert" not in "".join(curves_html([row(1)], {}))
+
+
+def test_a_gymnasium_environment_is_called_by_its_id(tmp_path: Path) -> None:
+    report = {**FULL, "task": "gymnasium", "config": {"task": {"id": "Pendulum-v1"}}}
+    assert "<h1>Pendulum-v1, seed 1</h1>" in html(tmp_path, report)
 
 
 def test_moving_mean_looks_back_only() -> None:
