@@ -14,9 +14,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["load_config", "load_policy", "make_env"]
 
-if not os.environ.get("DISPLAY"):
-    # Read by MuJoCo when it is imported: without a screen it draws through EGL or not at all.
-    os.environ.setdefault("MUJOCO_GL", "egl")
+
+def _renderer() -> str:
+    """Without a screen MuJoCo draws through EGL or not at all, and cannot be imported when it is told EGL in vain."""
+    from ctypes import CDLL
+
+    try:
+        CDLL("libEGL.so.1")
+    except OSError:
+        return "disabled"
+    return "egl"
+
+
+if not os.environ.get("DISPLAY") and not os.environ.get("MUJOCO_GL"):
+    os.environ["MUJOCO_GL"] = _renderer()  # read by MuJoCo when it is imported
 
 _HOMES = {
     "load_config": "robot_rl.compose",

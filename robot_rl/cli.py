@@ -102,9 +102,24 @@ def _prepared(arguments: list[str]) -> tuple[Callable[[Any], Any], Any]:
     verb, rest = _verb(arguments)
     request = rest if verb in WITHOUT_CONFIG else _config(rest)
     tie_to_parent()
+    _check_renderer()
     module, _, function = VERBS[verb].partition(".")
     # Imported now: torch and MuJoCo load only for a request that is right.
     return getattr(import_module(f"robot_rl.jobs.{module}"), function), request
+
+
+def _check_renderer() -> None:
+    """Raises ConfigError for a renderer with which MuJoCo cannot even be imported, as most verbs do."""
+    renderer = os.environ.get("MUJOCO_GL", "")
+    if not renderer:
+        return
+    try:
+        import_module("mujoco")
+    except (RuntimeError, AttributeError, ImportError) as error:
+        raise ConfigError(
+            f"MUJOCO_GL={renderer}: MuJoCo cannot be loaded with it ({str(error).partition(chr(10))[0]}); set "
+            "MUJOCO_GL=egl (needs libegl1), or leave it unset"
+        ) from error
 
 
 def _listen(handler: Handler) -> None:

@@ -71,7 +71,7 @@ def read_config(path: Path) -> Config:
     """The configuration that `save_config` wrote. Raises ConfigError when it is not one."""
     try:
         tree = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path))
-    except (OSError, OmegaConfBaseException, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(f"{path} is not a saved configuration: {_first_line(error)}") from error
     config = _to_config(cast(DictConfig, tree))
     validate(config)

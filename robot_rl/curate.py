@@ -61,7 +61,8 @@ def export(demos: str, out: str, form: str) -> str:
         write(episodes, store.facts, part)
     left_out = len(store) - len(usable)
     steps = sum(row.steps for row in usable)
-    return f"{len(usable)} episodes, {steps} steps in {folder} for {form}; {left_out} left out ({_counts(store.rows)})"
+    said = f"{len(usable)} episodes, {steps} steps in {folder} for {form}; {left_out} left out ({_counts(store.rows)})"
+    return "\n".join([said, *_cuts(store)])
 
 
 def import_set(demos: str, out: str, form: str) -> str:
@@ -109,8 +110,9 @@ def merge(demos: Sequence[str], out: str) -> str:
     if len(demos) < 2:
         raise ConfigError("demos merge needs demos=FOLDER and more=[FOLDER,...], the sets to put together")
     folder = _target(out, "merge")
-    episodes, steps = merge_sets([_open(path, "merge") for path in demos], folder)
-    return f"{episodes} episodes, {steps} steps in {folder}"
+    stores = [_open(path, "merge") for path in demos]
+    episodes, steps = merge_sets(stores, folder)
+    return "\n".join([f"{episodes} episodes, {steps} steps in {folder}", *_cuts(*stores)])
 
 
 def split(demos: str, out: str, episodes: Sequence[int], share: float, seed: int) -> str:
@@ -119,7 +121,7 @@ def split(demos: str, out: str, episodes: Sequence[int], share: float, seed: int
         raise ConfigError("demos split needs either episodes=[0,2,...] or share=0.8, which is then drawn with seed=")
     store, folder = _open(demos, "split"), _target(out, "split")
     chosen, rest = split_set(store, set(episodes) or draw(store, share, seed), folder)
-    return f"{chosen} episodes in {folder / 'chosen'}, {rest} in {folder / 'rest'}"
+    return "\n".join([f"{chosen} episodes in {folder / 'chosen'}, {rest} in {folder / 'rest'}", *_cuts(store)])
 
 
 def _open(demos: str, verb: str) -> DemoStore:
@@ -172,5 +174,6 @@ def _counts(rows: Sequence[Row]) -> str:
     return f"{len(rows)} episodes: {usable} to learn from, {failed} failed, {discarded} discarded, {cut} cut short"
 
 
-def _cuts(store: DemoStore) -> list[str]:
-    return [f"not readable: {cut}" for cut in store.cut] + ["`demos repair` writes what is good"] * bool(store.cut)
+def _cuts(*stores: DemoStore) -> list[str]:
+    cuts = [f"not readable: {cut}" for store in stores for cut in store.cut]
+    return cuts + ["`demos repair` writes what is good"] * bool(cuts)

@@ -79,8 +79,7 @@ def record_demos(
     wanted, by_person = config.human.demos, config.human.source == TELEOP
     source = Source.HUMAN if by_person else Source.SCRIPT
     counter = Counter("demos", *following(episodes, "demos"))
-    progress.phase("demonstrations", wanted)
-    progress.advance(min(kept, wanted))
+    progress.phase("demonstrations", wanted, done=min(kept, wanted))
     with showing(config, env, np.random.default_rng([config.seed, DEMO_SEED])) as human:
         while kept < wanted:
             if tried >= 5 * wanted + 10 and not by_person:
@@ -97,7 +96,7 @@ def record_demos(
             tried += 1
             if episode.success:
                 kept += 1
-                progress.advance(1, demo_success=kept / tried)
+                progress.advance(1, success=kept / tried)
             elif by_person:
                 log.info("no success in %d steps: kept as a failure", len(episode))
     episodes.commit(timeout_s=30.0)
@@ -133,8 +132,7 @@ class Practice:
     def run(self) -> bool:
         """False: Ctrl-C ended it early."""
         budget = self._config.learner.env_steps
-        self._progress.phase("practice", budget)
-        self._progress.advance(min(self._mind.env_steps, budget))
+        self._progress.phase("practice", budget, done=min(self._mind.env_steps, budget))
         try:
             with self._helped() as self._human:
                 while self._mind.env_steps < budget:
@@ -186,7 +184,7 @@ class Practice:
             return {}
         count = max(1, len(self._recent))
         alone, helped = (sum(figures) / count for figures in zip(*self._recent or [(False, 0.0)], strict=True))
-        return {"success_20": alone, "intervention_share": helped}
+        return {"success": alone, "help": helped}
 
 
 def wait_for_room(episodes: EpisodeLog, clock: Clock) -> None:

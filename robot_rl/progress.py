@@ -6,12 +6,13 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 from robot_rl.clock import Clock, MonotonicClock
 
 LINE_EVERY_S = 5.0
 """Time between two lines where there is no terminal."""
-SHARES = ("success", "success_20", "intervention_share", "demo_success")
+SHARES = ("success", "help")
 """Figures in [0, 1], shown in per cent."""
 
 
@@ -19,7 +20,7 @@ class Progress:
     """Shows phase, bar, time elapsed and left, and a few live figures, all on stderr.
 
     Use as a context manager: `phase` starts a bar, `advance` moves it. Figures given to `advance` stay until
-    given again or until the next phase; `success_20` is the caller's success rate over the last 20 episodes.
+    given again or until the next phase.
     `quiet` shows nothing.
     """
 
@@ -50,12 +51,13 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def phase(self, name: str, total: int | None = None) -> None:
-        """Start a phase of `total` steps (default: the run's environment steps); the one before is over."""
+    def phase(self, name: str, total: int | None = None, done: int = 0) -> None:
+        """Start a phase of `total` steps (default: the run's environment steps), `done` of them by an earlier run; the
+        phase before is over."""
         self._end()
-        self._begin(name, self._total_env_steps if total is None else total)
+        self._begin(name, self._total_env_steps if total is None else total, done)
         if self._bar:
-            self._bar.add_task(name, total=self._total, figures="")
+            self._bar.add_task(name, total=self._total, completed=done, figures="")
 
     def advance(self, n: int = 1, **figures: float) -> None:
         """`n` more steps are done; `figures` are shown beside the bar."""
@@ -66,8 +68,8 @@ class Progress:
         elif self._clock.now_s() - self._line_s >= LINE_EVERY_S:
             self._line()
 
-    def _begin(self, name: str, total: int) -> None:
-        self._name, self._total, self._done = name, total, 0
+    def _begin(self, name: str, total: int, done: int = 0) -> None:
+        self._name, self._total, self._done, self._before = name, total, done, done
         self._figures: dict[str, float] = {}
         self._start_s = self._line_s = self._clock.now_s()
 
@@ -81,27 +83,30 @@ class Progress:
         if self._quiet:
             return
         elapsed_s = self._line_s - self._start_s
-        left_s = elapsed_s * max(0, self._total - self._done) / self._done if self._done else None
+        here = self._done - self._before
+        left_s = elapsed_s * max(0, self._total - self._done) / here if here else None
         left = f", {_clock_text(left_s)} left" if left_s else ""
         count = f"{self._done}/{self._total}"
         text = f"{self._name}  {count}  {_clock_text(elapsed_s)} elapsed{left}  {self._figures_text()}"
         self._console.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)
 
     def _figures_text(self) -> str:
-        elapsed_s = self._clock.now_s() - self._start_s
+        elapsed_s, here = self._clock.now_s() - self._start_s, self._done - self._before
         parts = [f"{name} {_figure(name, value)}" for name, value in self._figures.items()]
-        if elapsed_s > 0:
-            parts.append(f"{self._done / elapsed_s:.3g} steps/s")
+        if elapsed_s > 0 and here:
+            parts.append(f"{here / elapsed_s:.3g}/s")
         return "  ".join(parts)
 
 
 def _bar(console: Console) -> Bar:
+    """Where it is narrow the bar shrinks, never a number."""
+    whole = Column(no_wrap=True)
     return Bar(
         TextColumn("{task.description}", style="bold"),
         BarColumn(bar_width=28),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        MofNCompleteColumn(table_column=whole),
+        TimeElapsedColumn(table_column=whole.copy()),
+        TimeRemainingColumn(compact=True, table_column=whole.copy()),
         TextColumn("{task.fields[figures]}", style="dim"),
         console=console,
     )

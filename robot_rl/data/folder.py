@@ -1,5 +1,6 @@
 """Folders that appear whole or not at all, and what is refused as input before it is opened."""
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,17 +21,21 @@ MAGIC = {
 }
 """How files begin"""
 TAR_AT, TAR = 257, b"ustar"
+PART = ".part-"
+"""Between a folder's name and the number of the process that is writing it"""
 
 
 @contextmanager
 def appearing(folder: Path) -> Iterator[Path]:
-    """A new folder to write into; it gets its name when the block ends well, and is removed otherwise.
+    """A new folder to write into; it gets its name when the block ends well, and is removed otherwise. What a killed
+    process has left of the same is removed too.
 
     Raises DataError when `folder` is there already or cannot be made, StorageError when the disk does not take it.
     """
     if folder.exists() or folder.is_symlink():
         raise DataError(f"{folder} is there already; give another folder, or remove it")
-    part = folder.with_name(f"{folder.name}.part-{os.getpid()}")
+    _remove_orphans(folder)
+    part = folder.with_name(f"{folder.name}{PART}{os.getpid()}")
     try:
         part.mkdir(parents=True)
     except OSError as error:
@@ -44,6 +49,23 @@ def appearing(folder: Path) -> Iterator[Path]:
             sync(folder.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _remove_orphans(folder: Path) -> None:
+    for part in folder.parent.glob(f"{glob.escape(folder.name)}{PART}*"):
+        process = part.name.removeprefix(f"{folder.name}{PART}")
+        if process.isdecimal() and not _lives(int(process)):
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def plain_file(path: Path, kind: str) -> Path:

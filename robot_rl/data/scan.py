@@ -61,7 +61,9 @@ class Reading:
         """
         self.segments = [Segment(path) for path in segment_paths(Path(folder))]
         if not self.segments:
-            raise DataError(f"{folder} holds no log: there is no file like 0000.mcap in it")
+            inner = sorted(file.parent for file in Path(folder).glob("*/0000.mcap"))
+            hint = f"; did you mean {inner[0]}?" if inner else ""
+            raise DataError(f"{folder} holds no log: there is no file like 0000.mcap in it{hint}")
         self._frames = dict.fromkeys((s.path for s in self.segments), 0)
         self._labels = 0
         self._last: dict[str, Position] = {}

@@ -1,5 +1,6 @@
 """Demonstrations: recorded or found, and enlisted as the first frames of an actor."""
 
+import logging
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,8 @@ from robot_rl.practice import Demos, enlist, record_demos
 from robot_rl.progress import Progress
 from robot_rl.specs import Layout
 from robot_rl.types import Frame
+
+log = logging.getLogger(__name__)
 
 
 def log_facts(config: Config, layout: Layout) -> dict[str, str]:
@@ -44,6 +47,8 @@ def demonstrations(config: Config, env: PracticeEnv, folder: Path, progress: Pro
     if config.demos:
         store = DemoStore(Path(config.demos))
         store.check_fits(env.layout.state.names, env.layout.action_names)
+        for cut in store.cut:
+            log.warning("not all demonstrations can be read: %s; `demos repair` writes what is good", cut)
         kept = tuple(store.kept())
         return Demos(kept, len(kept))
     if not config.human.demos or not isinstance(env, RobotEnv):
@@ -57,7 +62,7 @@ def demonstrations(config: Config, env: PracticeEnv, folder: Path, progress: Pro
 
 
 def join(
-    actor: str, demos: Demos, position: tuple[int, int], take: Callable[[Frame], None], log: EpisodeLog
+    actor: str, demos: Demos, position: tuple[int, int], take: Callable[[Frame], None], episodes: EpisodeLog
 ) -> Counter:
     """An actor's counter from `position` (sequence, episode) on; the demos that are missing are given to `take`."""
     sequence, episode = position
@@ -65,5 +70,5 @@ def join(
     for frame in islice(enlist(demos.episodes, counter), sequence, None):
         take(frame)
         if frame.ends:  # faster than a disk
-            log.commit(COMMIT_S)
+            episodes.commit(COMMIT_S)
     return Counter(actor, max(counter.sequence, sequence), max(counter.episode, episode))

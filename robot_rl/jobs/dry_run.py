@@ -62,10 +62,11 @@ def practise(
     """Learn from the demos, then practise in lockstep, both from where the log ends; False when interrupted."""
     learner, actor, frames = training.learner, config.link.actor, episodes.recovered.frames
     if frames:
-        progress.phase("going on from the log", frames)
+        progress.phase("reading the log", frames)
         training.restore(lambda: read_frames(episodes.folder), progress.advance)
     mind = Lockstep(training, episodes)
-    progress.phase("cloning", config.learner.bc_steps if demos.episodes else 0)
+    if demos.episodes and config.learner.bc_steps and not learner.sets:
+        progress.phase("cloning", config.learner.bc_steps)
     learner.on_clone = progress.advance
     counter = join(actor, demos, following(episodes, actor), mind.take, episodes)
     return Practice(env, mind, config, progress, counter, len(demos.episodes)).run()

@@ -31,6 +31,8 @@ def replay(config: Config) -> Outcome:
             raise ConfigError(
                 f"{config.demos} has {episode.observations.shape[1]} state and {episode.actions.shape[1]} action "
                 f"entries, task {config.task.name} has {shape[0]} and {shape[1]}; give the task it was recorded on"
+                + f": task={store.facts.task}"
+                * bool(store.facts.task)
             )
         observation, _ = env.reset(seed=episode.seed)
         worst, success = abs(observation["state"] - episode.observations[0]).max(), False

@@ -85,16 +85,22 @@ class Policy:
         Raises:
             PolicyError: names or sizes differ.
         """
-        if tuple(state_names) != self.meta.state_names:
-            raise PolicyError(
-                f"the policy observes {list(self.meta.state_names)}, this task offers {list(state_names)}; "
-                f"use a policy trained for this task (this one: {self.meta.task})"
-            )
-        if tuple(action_names) != self.meta.action_names:
-            raise PolicyError(
-                f"the policy drives {list(self.meta.action_names)}, this task {list(action_names)}; "
-                f"use a policy trained for this task (this one: {self.meta.task})"
-            )
+        for verbs, own, offered in (
+            (("observes", "offers"), self.meta.state_names, tuple(state_names)),
+            (("drives", "has"), self.meta.action_names, tuple(action_names)),
+        ):
+            if own != offered:
+                raise PolicyError(
+                    f"the policy was trained for task={self.meta.task}: it {_difference(*verbs, own, offered)}; give "
+                    f"task={self.meta.task}, or a policy of this task"
+                )
+
+
+def _difference(does: str, others: str, own: Sequence[str], offered: Sequence[str]) -> str:
+    lacking, instead = (", ".join(n for n in a if n not in b) for a, b in ((own, offered), (offered, own)))
+    if not (lacking or instead):
+        return f"{does} the same in another order"
+    return f"{does} {lacking or 'less'}, this task {others} {instead or 'nothing'} instead"
 
 
 def _forward(layers: Layers, x: Float32) -> Float32:

@@ -130,7 +130,9 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise PolicyError(f"no policy at {path} ({error.strerror}); give a folder saved by train") from error
+        inner = path.parent / "policy"
+        hint = f"did you mean {inner}?" if (inner / HEADER).exists() else "give a folder saved by train"
+        raise PolicyError(f"no policy at {path} ({error.strerror}); {hint}") from error
 
 
 def _sizes(layers: Layers) -> list[int]:

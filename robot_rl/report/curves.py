@@ -1,5 +1,6 @@
 """The learning curves: which there are, and how they are drawn."""
 
+import math
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -10,6 +11,7 @@ import plotly.io
 
 WINDOW = 20
 """Episodes in a moving mean."""
+MOST_TICKS = 7
 BLUE, AMBER, GREY = "#2f6d9e", "#c07a2c", "#8a949e"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
@@ -63,13 +65,13 @@ CHARTS = (
     ),
     Chart(
         "Time per episode",
-        "seconds; dashed: the expert",
+        "seconds",
         (Curve("cycle_time_s", "episode", smooth=True),),
         reference="expert_cycle_time_s",
     ),
     Chart(
         "Steps per episode",
-        "policy steps; dashed: the expert",
+        "policy steps",
         (Curve("length", "episode", smooth=True),),
         reference="expert_length",
         echo_of="cycle_time_s",
@@ -103,7 +105,8 @@ def curves_html(metrics: list[dict[str, Any]], report: dict[str, Any]) -> list[s
             continue
         figure = _figure(chart, rows, report)
         if figure is not None:
-            figures.append(_html(chart, figure, f"curve-{len(figures)}"))
+            dashed = "; dashed: the expert" * _number(report.get(chart.reference))
+            figures.append(_html(chart, figure, dashed, f"curve-{len(figures)}"))
     return figures
 
 
@@ -123,6 +126,8 @@ def _figure(chart: Chart, rows: list[dict[str, Any]], report: dict[str, Any]) ->
             figure.add_traces(_traces(curve, colour, [x for x, _ in xy], [y for _, y in xy]))
     if not figure.data:
         return None
+    if chart.log:
+        figure.update_yaxes(logarithmic([y for trace in figure.data for y in trace.y]))
     if _number(report.get(chart.reference)):
         figure.add_hline(report[chart.reference], line={"color": GREY, "width": 1.5, "dash": "dash"})
     return figure
@@ -147,9 +152,26 @@ def moving_mean(values: list[float], window: int = WINDOW) -> list[float]:
     return [sum(part) / len(part) for part in parts]
 
 
+def logarithmic(values: list[float]) -> dict[str, Any]:
+    """An axis around the positive ones of `values`, labelled at 1, 2, 5, 10, or at powers of ten where it is long."""
+    positive = [value for value in values if value > 0]
+    if not positive:
+        return {"type": "log"}
+    low, high = min(positive), max(positive)
+    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
+    steps = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    low, high = max(step for step in steps if step < low), min(step for step in steps if step > high)
+    ticks = [step for step in steps if low <= step <= high]
+    if len(ticks) > MOST_TICKS:
+        ticks = [step for step in ticks if f"{step:e}".startswith("1")]
+    labels = [f"{tick:g}" for tick in ticks]
+    ends = [math.log10(low), math.log10(high)]
+    return {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": labels, "range": ends}
+
+
 def _layout(chart: Chart) -> dict[str, Any]:
     axis = {"gridcolor": "#e9edf0", "zeroline": False, "linecolor": "#c9d0d6", "fixedrange": True}
-    scale = {"type": "log", "dtick": "D2"} if chart.log else {"rangemode": "tozero"}
+    scale = {} if chart.log else {"rangemode": "tozero"}
     percent = {"range": [-0.04, 1.04], "tickformat": ".0%"} if chart.share else {}
     return {
         "template": "none",
@@ -174,7 +196,7 @@ def _layout(chart: Chart) -> dict[str, Any]:
     }
 
 
-def _html(chart: Chart, figure: go.Figure, name: str) -> str:
+def _html(chart: Chart, figure: go.Figure, dashed: str, name: str) -> str:
     body = plotly.io.to_html(
         figure,
         include_plotlyjs=False,
@@ -183,7 +205,7 @@ def _html(chart: Chart, figure: go.Figure, name: str) -> str:
         default_height="230px",
         config={"responsive": True, "displayModeBar": False},
     )
-    title = f"<strong>{escape(chart.title)}</strong> {escape(chart.caption)}"
+    title = f"<strong>{escape(chart.title)}</strong> {escape(chart.caption + dashed)}"
     return f'<figure class="card curve"><figcaption>{title}</figcaption>{body}</figure>'
 
 

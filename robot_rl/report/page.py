@@ -25,7 +25,7 @@ def page(
     filmstrips: list[Filmstrip],
 ) -> str:
     """The whole document. All arguments hold strict JSON values; any key may be missing."""
-    title = f"{report.get('task') or 'run'}, seed {report.get('seed', '–')}"
+    title = f"{_name(report)}, seed {report.get('seed', '–')}"
     curves = curves_html(metrics, report)
     sections = [
         _header(title, report),
@@ -44,6 +44,11 @@ def page(
         f"<title>{escape(title)}</title><style>{STYLE.read_text(encoding='utf-8')}</style>{script}</head>"
         f"<body><main>{''.join(sections)}</main></body></html>"
     )
+
+
+def _name(report: dict[str, Any]) -> str:
+    task = str(report.get("task") or "run")
+    return str(report.get("config", {}).get("task", {}).get("id") or task) if task == "gymnasium" else task
 
 
 PARTIAL = (

@@ -126,19 +126,24 @@ class Scene(Protocol):
 
 
 P = TypeVar("P")
+UNLIKE = 100.0
+"""A length so many times its default is a mistake of unit: millimetres are 1000 times."""
 
 
 def params_from(cls: type[P], task: str, values: Mapping[str, Any]) -> P:
     """A task's parameter record from the free part of its config.
 
-    Raises ConfigError for an unknown name or a value that is not a non-negative number.
+    Raises ConfigError for an unknown name or a value that is not a non-negative number, or a length in another unit.
     """
-    known = list(cls.__dataclass_fields__)  # type: ignore[attr-defined]
+    known = cls.__dataclass_fields__  # type: ignore[attr-defined]
     for name, value in values.items():
         if name not in known:
             raise ConfigError(f"task {task} has no parameter {name!r}{nearest(name, known)}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 100:
             raise ConfigError(f"task.params.{name} is {value!r}: a number from 0 to 100 in the unit of its name")
+        usual = known[name].default
+        if name.endswith("_m") and isinstance(usual, float) and 0 < UNLIKE * usual <= value:
+            raise ConfigError(f"task.params.{name} is {value:g}, usual is {usual:g}; give it in metres")
     return cls(**values)
 
 

@@ -195,6 +195,8 @@ WRONG = {
     "open to all": (["learner", "task=reach", "link.address=0.0.0.0:0"], "token"),
     "no screen": (["train", "task=reach", "headless=false"], "headless=true"),
     "unknown robot file": (["train", "robot.model=pandra"], "panda"),
+    "millimetres for metres": (["train", "task.params.clearance_m=1"], "0.001"),
+    "a settings file of random bytes": (["train", "config=/usr/bin/env"], "not a saved configuration"),
 }
 
 
@@ -203,7 +205,8 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
     """Exit code, output and error of each wrong request."""
     out = [f"out={tmp_path_factory.mktemp('refused')}/run"]
     asked = {
-        name: [*words, *([] if any("out=" in word for word in words) else out)] for name, (words, _) in WRONG.items()
+        name: [*words, *([] if any(word.startswith(("out=", "config=")) for word in words) else out)]
+        for name, (words, _) in WRONG.items()
     }
     command = [sys.executable, "-m", "tests.e2e.asked"]
     done = subprocess.run(command, cwd=ROOT, input=json.dumps(asked), capture_output=True, text=True, timeout=200)
@@ -256,3 +259,32 @@ def test_without_a_renderer_the_dry_run_goes_on_and_names_the_package(tmp_path: 
     assert result.returncode == 0, result.stderr
     assert "libegl1" in result.stderr
     assert json.loads((tmp_path / "report.json").read_text())["complete"]
+
+
+NO_EGL = """
+import ctypes, sys
+load = ctypes.CDLL.__init__
+def refuse(self, name, *more, **options):
+    if "EGL" in str(name):
+        raise OSError(f"no {name}")
+    load(self, name, *more, **options)
+ctypes.CDLL.__init__ = refuse
+from robot_rl.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_without_the_egl_library_everything_but_pictures_works() -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("MUJOCO_GL", "DISPLAY")}
+    command = [sys.executable, "-c", NO_EGL, "check", "task=reach"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, timeout=100)
+    assert result.returncode == 0, result.stderr
+    assert "one step done" in result.stdout and "libegl1" in result.stdout
+
+
+def test_a_renderer_that_mujoco_does_not_know_is_refused_in_one_line() -> None:
+    environment = {**os.environ, "MUJOCO_GL": "nonsense"}
+    command = [sys.executable, "-m", "robot_rl.cli", "dry-run", *SMALL]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, timeout=100)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("robot-rl: MUJOCO_GL=nonsense: ") and "MUJOCO_GL=egl" in result.stderr

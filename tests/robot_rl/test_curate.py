@@ -97,6 +97,19 @@ def test_repair_saves_what_is_good_and_says_what_was_cut(demos: str, tmp_path: P
     assert not (tmp_path / "nothing").exists()
 
 
+def test_what_is_made_of_a_damaged_set_says_so(demos: str, tmp_path: Path) -> None:
+    other = record(tmp_path / "other", SHOWN)
+    file = next(Path(demos).glob("*.mcap"))
+    file.write_bytes(file.read_bytes()[:-1500])
+    (cut,) = DemoStore(demos).cut
+    for said in (
+        curate.merge([other, demos], str(tmp_path / "merged")),
+        curate.split(demos, str(tmp_path / "parts"), [0], 0.0, 0),
+        curate.export(demos, str(tmp_path / "exported"), "robomimic"),
+    ):
+        assert f"not readable: {cut}" in said and "`demos repair`" in said
+
+
 def test_merge_and_split_tell_how_many(demos: str, tmp_path: Path) -> None:
     assert curate.merge([demos, demos], str(tmp_path / "both")).startswith("6 episodes, 30 steps")
     said = curate.split(str(tmp_path / "both"), str(tmp_path / "parts"), [0, 3], 0.0, 0)

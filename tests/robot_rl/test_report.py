@@ -14,7 +14,7 @@ from rich.console import Console
 from robot_rl.clock import ManualClock
 from robot_rl.progress import Progress
 from robot_rl.report import Filmstrip, write_report
-from robot_rl.report.curves import curves_html, moving_mean
+from robot_rl.report.curves import curves_html, logarithmic, moving_mean
 from robot_rl.report.wording import duration, percent, verdict
 
 FULL: dict[str, Any] = {
@@ -132,6 +132,25 @@ def test_curves_without_data_are_left_out() -> None:
     assert "dash" in "".join(curves_html([row(1)], {"expert_cycle_time_s": 2.5}))
 
 
+def test_a_logarithmic_axis_is_labelled_with_whole_numbers() -> None:
+    assert logarithmic([0.3, 4.0])["ticktext"] == ["0.2", "0.5", "1", "2", "5"]
+    assert logarithmic([2.5, 3.0])["ticktext"] == ["2", "5"]
+    assert logarithmic([0.0, 0.004, 30.0])["ticktext"] == ["0.01", "0.1", "1", "10"]
+    assert logarithmic([1.0])["ticktext"] == ["0.5", "1", "2"]
+    assert logarithmic([0.0]) == {"type": "log"}
+
+
+def test_the_expert_is_spoken_of_where_there_is_one() -> None:
+    shown = "".join(curves_html([row(1)], {"expert_cycle_time_s": 2.5}))
+    assert "seconds; dashed: the expert" in shown
+    assert "the expert" not in "".join(curves_html([row(1)], {}))
+
+
+def test_a_gymnasium_environment_is_called_by_its_id(tmp_path: Path) -> None:
+    report = {**FULL, "task": "gymnasium", "config": {"task": {"id": "Pendulum-v1"}}}
+    assert "<h1>Pendulum-v1, seed 1</h1>" in html(tmp_path, report)
+
+
 def test_moving_mean_looks_back_only() -> None:
     assert moving_mean([1.0, 3.0, 5.0, 7.0], window=2) == [1.0, 2.0, 4.0, 6.0]
 
@@ -152,18 +171,39 @@ def test_a_log_file_gets_a_plain_line_now_and_then() -> None:
         progress.phase("practise")
         for _ in range(100):
             clock.sleep_until(clock.now_s() + 0.125)
-            progress.advance(1, success_20=0.85)
+            progress.advance(1, success=0.85)
     lines = out.getvalue().splitlines()
     assert "\x1b" not in out.getvalue()
     assert 2 <= len(lines) <= 4
-    assert lines[0].startswith("practise  40/100  0:05 elapsed, 0:08 left  success_20 85%  8 steps/s")
+    assert lines[0].startswith("practise  40/100  0:05 elapsed, 0:08 left  success 85%  8/s")
+
+
+def test_what_was_done_before_is_not_counted_as_speed() -> None:
+    out, clock = io.StringIO(), ManualClock()
+    with Progress(100, console=Console(file=out), clock=clock) as progress:
+        progress.phase("practise", done=60)
+        for _ in range(20):
+            clock.sleep_until(clock.now_s() + 0.25)
+            progress.advance(1)
+    assert out.getvalue().splitlines()[0] == "practise  80/100  0:05 elapsed, 0:05 left  4/s"
+
+
+def test_eighty_columns_show_everything() -> None:
+    out = io.StringIO()
+    with Progress(20_000, console=Console(file=out, force_terminal=True, width=80, color_system=None)) as progress:
+        progress.phase("demonstrations", 20)
+        progress.advance(20, success=1.0)
+        progress.phase("practice", done=19_000)
+        progress.advance(1, success=1.0, help=1.0)
+    last = [line for line in out.getvalue().splitlines() if "practice" in line][-1]
+    assert "19001/20000 0:00:0" in last and "success 100%  help 100%" in last and "/s" in last and "…" not in last
 
 
 def test_a_terminal_gets_a_bar() -> None:
     out = io.StringIO()
     with Progress(10, console=Console(file=out, force_terminal=True, width=120)) as progress:
         progress.phase("demos", 2)
-        progress.advance(2, demo_success=1.0)
+        progress.advance(2, success=1.0)
     assert "2/2" in out.getvalue()
 
 

@@ -1,4 +1,5 @@
 import io
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -22,6 +23,21 @@ def test_a_block_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         (part / "file").write_text("half")
         raise KeyError
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name in (f"new.part-{gone.pid}", "new.part-1", "new.part-x", f"newer.part-{gone.pid}"):
+        (tmp_path / name).mkdir()
+    with appearing(tmp_path / "new"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "new",
+        "new.part-1",
+        "new.part-x",
+        f"newer.part-{gone.pid}",
+    ]
 
 
 def test_what_is_there_is_left_alone(tmp_path: Path) -> None:

@@ -193,6 +193,9 @@ def test_a_folder_without_a_log_is_refused(tmp_path: Path) -> None:
         for use in (scan, read_frames, read_labels):
             with pytest.raises(DataError, match=f"{folder} holds no log"):
                 use(folder)
+    write(tmp_path / "demos", 3)
+    with pytest.raises(DataError, match=f"did you mean {tmp_path / 'demos'}?"):
+        scan(tmp_path)
 
 
 def test_a_sealed_frame_that_cannot_be_is_cut_off_with_its_name(

@@ -44,7 +44,11 @@ def test_sampled_actions_differ_and_stay_in_range() -> None:
 def test_another_task_is_refused() -> None:
     made = policy()
     made.check_fits("abcdef", made.meta.action_names)
-    with pytest.raises(PolicyError, match="this task offers"):
+    with pytest.raises(
+        PolicyError, match="trained for task=peg: it observes f, this task offers g instead; give task=peg"
+    ):
         made.check_fits("abcdeg", made.meta.action_names)
-    with pytest.raises(PolicyError, match="the policy drives"):
+    with pytest.raises(PolicyError, match="in another order"):
+        made.check_fits("abcdfe", made.meta.action_names)
+    with pytest.raises(PolicyError, match="it drives gripper, this task has nothing instead"):
         made.check_fits("abcdef", made.meta.action_names[:-1])

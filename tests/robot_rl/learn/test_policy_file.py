@@ -51,6 +51,8 @@ def test_the_header_says_what_the_policy_is_for(folder: Path) -> None:
 
 
 def test_a_missing_folder_or_file_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=f"did you mean {folder}?"):
+        load_policy(tmp_path)
     with pytest.raises(PolicyError, match="no policy at"):
         load_policy(tmp_path / "nowhere")
     (folder / WEIGHTS).unlink()
