@@ -28,13 +28,20 @@ class Training:
     """
 
     def __init__(
-        self, learner: Learner, has_success: bool, folder: Path, commit: Callable[[], None], clock: Clock | None = None
+        self,
+        learner: Learner,
+        has_success: bool,
+        folder: Path,
+        commit: Callable[[], None],
+        clock: Clock | None = None,
+        started_s: float | None = None,
     ) -> None:
-        """`commit` returns once every frame taken is durable: a checkpoint never points beyond the log."""
+        """`commit` returns once every frame taken is durable: a checkpoint never points beyond the log. `started_s` of
+        the run by the clock; None: now."""
         self.learner, self.curve = learner, Curve(learner, has_success)
         self._folder, self._commit = folder, commit
         self._clock = clock or MonotonicClock()
-        self._started_s = self._clock.now_s()
+        self._started_s = self._clock.now_s() if started_s is None else started_s
         self.taken = 0
         """Frames of the log so far"""
         self.last: Frame | None = None
@@ -134,7 +141,7 @@ class Training:
         self._names.update(_name(frame))
 
     def figures(self) -> dict[str, Any]:
-        """What it took so far."""
+        """What it took so far; the time is that of all calls, each up to the checkpoint from which the next went on."""
         rows, learner = self.curve.rows, self.learner
         steps = sum(row["length"] for row in rows)
         helped = sum(row.get("intervention_share", 0.0) * row["length"] for row in rows)
@@ -143,6 +150,7 @@ class Training:
             "gradient_steps": learner.gradient_steps,
             "intervention_share": helped / steps if steps else None,
             "skipped_updates": learner.agent.skipped,
+            "wall_s": self._clock.now_s() - self._started_s,
         }
 
     def _load(self, checkpoint: Checkpoint) -> None:

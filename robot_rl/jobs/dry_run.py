@@ -23,8 +23,7 @@ log = logging.getLogger(__name__)
 def dry_run(config: Config) -> Outcome:
     """Demos, training with corrections, scoring, report."""
     folder = open_folder(config, "dry-run")
-    clock, progress = MonotonicClock(), Progress(config.learner.env_steps)
-    started_s = clock.now_s()
+    started_s, progress = MonotonicClock().now_s(), Progress(config.learner.env_steps)
     env = open_env(config, pictures=True)
     try:
         if config.robot.cameras:
@@ -35,7 +34,11 @@ def dry_run(config: Config) -> Outcome:
             log.info("%s", learner.memory)
             with EpisodeLog(folder / "practice", facts=log_facts(config, env.layout)) as episodes:
                 training = Training(
-                    learner, env.layout.has_success, folder / "checkpoints", lambda: episodes.commit(COMMIT_S)
+                    learner,
+                    env.layout.has_success,
+                    folder / "checkpoints",
+                    lambda: episodes.commit(COMMIT_S),
+                    started_s=started_s,
                 )
                 try:
                     complete = practise(config, env, demos, training, episodes, progress)
@@ -48,7 +51,6 @@ def dry_run(config: Config) -> Outcome:
             **scored(result, env),
             **demo_facts(demos),
             **training.figures(),
-            "wall_s": clock.now_s() - started_s,
             "complete": complete and len(result.rows) == config.eval_episodes,
         }
         return write(folder, report, env, policy, result, training.curve.rows)

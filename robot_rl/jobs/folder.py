@@ -1,6 +1,5 @@
 """The folder of a run: made and proved writable, or found again to go on with."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +83,7 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def agreement(config: Config) -> str:
-    """A hash of what actor and learner must have in common."""
+    """What actor and learner must have in common: settings as a JSON object."""
     shared = {key: value for key, value in resolved(config).items() if key not in OWN}
     shared["learner"] = {k: v for k, v in shared["learner"].items() if k != "replay_folder"}
-    return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
+    return json.dumps(_flat(shared), sort_keys=True)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 from pathlib import Path
 
-from robot_rl.clock import MonotonicClock
 from robot_rl.compose import resolved, save_config
 from robot_rl.config import Config
 from robot_rl.data.demos import DemoStore
@@ -29,8 +28,6 @@ REFUSED = 2
 
 def train(config: Config) -> Outcome:
     """A learner and an actor on this machine; scoring is left to `evaluate`."""
-    clock = MonotonicClock()
-    started_s = clock.now_s()
     check_request(config)
     folder = open_folder(config, "train")
     link = dataclasses.replace(
@@ -43,7 +40,7 @@ def train(config: Config) -> Outcome:
     finally:
         acting.end()
         learning.end()
-    return _report(config, folder, complete, clock.now_s() - started_s)
+    return _report(config, folder, complete)
 
 
 def check_request(config: Config) -> None:
@@ -106,12 +103,12 @@ def _supervise(learning: Part, acting: Part) -> bool:
         return False
 
 
-def _report(config: Config, folder: Path, complete: bool, wall_s: float) -> Outcome:
+def _report(config: Config, folder: Path, complete: bool) -> Outcome:
     if not all((folder / part / FIGURES).exists() for part in ("learner", "actor")):
         return Outcome(f"ended before practice; what was recorded is kept: resume=true out={folder} goes on", False)
     learnt, acted = (json.loads((folder / part / FIGURES).read_text()) for part in ("learner", "actor"))
     rows = learnt.pop("rows")
-    report = {**acted, **learnt, "config": resolved(config), "wall_s": wall_s, "complete": complete}
+    report = {**acted, **learnt, "config": resolved(config), "complete": complete}
     save_policy(load_policy(folder / "learner" / "policy"), folder / "policy")
     page = write_report(folder, report, rows, [], [])
     return Outcome(f"policy: {folder / 'policy'}\nreport: {page}", complete)

@@ -74,16 +74,17 @@ class Courier:
     def __init__(
         self,
         config: LinkConfig,
-        config_hash: str,
+        agreement: str,
         outbox: Outbox,
         check: Callable[[bytes], Any],
         interceptors: Sequence[grpc.UnaryUnaryClientInterceptor] = (),
     ) -> None:
-        """`check` makes of a blob of weights what acts; it raises RobotRLError or ValueError for one of no use.
+        """`agreement` says, as JSON, which settings both must have in common. `check` makes of a blob of weights what
+        acts; it raises RobotRLError or ValueError for one of no use.
 
         Raises ConfigError when the address needs a token and TLS, or their files are of no use.
         """
-        self._config, self._hash, self._outbox = config, config_hash, outbox
+        self._config, self._agreement, self._outbox = config, agreement, outbox
         self._calls = Calls(config, actor_access(config), interceptors)
         self._download = Download(check)
         self._id, self._learner = secrets.token_hex(8), ""
@@ -188,7 +189,7 @@ class Courier:
             pb.HelloRequest(
                 protocol=PROTOCOL,
                 package_version=robot_rl.__version__,
-                config_hash=self._hash,
+                config_hash=self._agreement,
                 actor=self._config.actor,
                 courier=self._id,
             )

@@ -15,6 +15,7 @@ from robot_rl.clock import Clock, MonotonicClock
 from robot_rl.config import LinkConfig
 from robot_rl.errors import DataError, LinkError, NonFiniteError, StorageError
 from robot_rl.link import link_pb2 as pb
+from robot_rl.link.agreement import difference
 from robot_rl.link.codec import NAME, decode
 from robot_rl.link.protocol import (
     AUTHORIZATION,
@@ -75,9 +76,9 @@ class Inbox(Protocol):
 class LearnerServer:
     """Takes frames from actors once each, in order, and gives them the newest weights."""
 
-    def __init__(self, config: LinkConfig, config_hash: str, inbox: Inbox, clock: Clock | None = None) -> None:
+    def __init__(self, config: LinkConfig, agreement: str, inbox: Inbox, clock: Clock | None = None) -> None:
         """Raises ConfigError when the address needs a token and TLS, or their files are of no use."""
-        self._config, self._hash, self._inbox = config, config_hash, inbox
+        self._config, self._agreement, self._inbox = config, agreement, inbox
         self._access = learner_access(config)
         self._sessions = Sessions(clock or MonotonicClock())
         self._id = secrets.token_hex(8)
@@ -140,7 +141,7 @@ class LearnerServer:
 
     def _hello(self, request: pb.HelloRequest) -> pb.HelloReply:
         self._require("protocol", request.protocol, PROTOCOL, "install one version of robot_rl on both", request)
-        self._require("config hash", request.config_hash, self._hash, "start both with the same settings", request)
+        self._require_agreement(request)
         if not NAME.fullmatch(request.actor):
             text = f"link.actor={request.actor!r} is no name: use up to 64 letters, digits, '-', '_' and '.'"
             raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, text)
@@ -152,9 +153,15 @@ class LearnerServer:
         if theirs != ours:
             raise Refusal(
                 grpc.StatusCode.FAILED_PRECONDITION,
-                f"{name} differs: actor {request.actor!r} (robot_rl {request.package_version}) has {theirs!r}, the "
-                f"learner (robot_rl {robot_rl.__version__}) has {ours!r}; {remedy}",
+                f"{name} differs: actor {request.actor!r} (robot_rl {request.package_version}) has {theirs!r:.60}, the "
+                f"learner (robot_rl {robot_rl.__version__}) has {ours!r:.60}; {remedy}",
             )
+
+    def _require_agreement(self, request: pb.HelloRequest) -> None:
+        if differing := difference(request.config_hash, self._agreement):
+            text = f"the settings differ: {differing}; start both with the same settings"
+            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, text)
+        self._require("config hash", request.config_hash, self._agreement, "start both with the same settings", request)
 
     def _append(self, request: pb.AppendRequest) -> pb.AppendReply:
         with self._sessions.turn(request.actor, request.courier):

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robot_rl.clock import ManualClock
 from robot_rl.data.replay import ReplayBuffer
 from robot_rl.errors import StorageError
 from robot_rl.training import Training
 from robot_rl.types import Frame
-from tests.robot_rl.line import new_training, small, stream
+from tests.robot_rl.line import new_learner, new_training, small, stream
 
 
 class Watch:
@@ -102,6 +103,24 @@ def test_with_its_only_checkpoint_damaged_training_learns_again_from_the_log(tmp
     again = new_training(config, tmp_path)
     again.restore(lambda: frames)
     assert again.learner.policy().actor[0][0].tobytes() == weights[-1]
+
+
+def test_the_time_of_a_run_goes_on_where_its_checkpoint_was(tmp_path: Path) -> None:
+    config, clock = small("learner.checkpoint_every=0"), ManualClock()
+    frames = stream(episodes=2, demos=0)
+
+    def begun(started_s: float) -> Training:
+        return Training(new_learner(config), True, tmp_path, lambda: None, clock, started_s=started_s)
+
+    first = begun(clock.now_s())
+    clock.sleep_until(clock.now_s() + 100.0)
+    run(first, frames)
+    first.save()
+    clock.sleep_until(clock.now_s() + 5000.0)
+    again = begun(clock.now_s())
+    again.restore(lambda: frames)
+    clock.sleep_until(clock.now_s() + 20.0)
+    assert again.figures()["wall_s"] == pytest.approx(120.0)
 
 
 def test_a_disk_that_takes_no_checkpoint_does_not_end_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,9 +112,9 @@ def refusal(link: Courier, timeout_s: float = PATIENCE_S) -> str:
 
 
 @contextmanager
-def learner(store: Store, port: int = 0, **settings: Any) -> Iterator[tuple[LearnerServer, int]]:
+def learner(store: Store, port: int = 0, agreement: str = HASH, **settings: Any) -> Iterator[tuple[LearnerServer, int]]:
     """A server on loopback and its port."""
-    server = LearnerServer(LinkConfig(f"127.0.0.1:{port}", **settings), HASH, store)
+    server = LearnerServer(LinkConfig(f"127.0.0.1:{port}", **settings), agreement, store)
     try:
         yield server, server.start()
     finally:

@@ -1,5 +1,6 @@
 """Who may talk to a learner, and what the others are told."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -33,6 +34,29 @@ def test_another_config_is_refused_with_both_hashes(port: int) -> None:
     text = "config hash differs: actor 'ann' .* has 'ffff', the learner .* has '0123abcd'; start both with the same"
     with courier(Shelf(), port, config_hash="ffff") as link, pytest.raises(LinkError, match=text):
         link.agree(PATIENCE_S)
+
+
+def refused(theirs: str, ours: str) -> str:
+    """What an actor with these settings is told by a learner with others."""
+    with (
+        learner(Store(), agreement=ours) as (_, port),
+        courier(Shelf(), port, config_hash=theirs) as link,
+        pytest.raises(LinkError) as told,
+    ):
+        link.agree(PATIENCE_S)
+    return str(told.value)
+
+
+def test_other_settings_are_named() -> None:
+    theirs, ours = ({"seed": 1, "learner.utd": utd, "task.id": "x" * 500 * utd} for utd in (2, 4))
+    told = refused(json.dumps(theirs), json.dumps(ours))
+    assert "learner.utd is 2 at the actor, 4 at the learner; task.id is 'xxx" in told
+    assert "seed" not in told and len(told) < 600
+
+
+@pytest.mark.parametrize("odd", ["[" * 100_000, "[1]", "nan", '{"seed": 1}'])
+def test_settings_that_are_none_are_refused_too(odd: str) -> None:
+    assert "differ" in refused(odd, '{"seed": 2}')
 
 
 def test_another_protocol_is_refused_with_both_numbers(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
