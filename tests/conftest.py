@@ -4,6 +4,7 @@ And tests in real time: see `tests/stalls.py`.
 """
 
 import os
+import warnings
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -31,6 +32,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         if not (left and stalled and any(report.failed for report in reports)):
             break
         item.config.stash[REPEATED].append(f"{item.nodeid}: the machine stood still for {watch.longest_s:.2f} s")
+        # What a failed attempt has left open, as any failure does, must not be said of another test.
+        item.config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -40,3 +43,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for line in config.stash[REPEATED]:
         terminalreporter.write_line(f"REPEATED {line}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if config.stash[REPEATED]:
+        warnings.simplefilter("ignore", ResourceWarning)

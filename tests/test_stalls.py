@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TESTS = """
-import os, subprocess, sys, time
+import os, socket, subprocess, sys, time
 import pytest
 from tests.conftest import *
 
@@ -30,8 +30,11 @@ def stand_still():
 def test_stalled_once(fresh):
     fresh.append(1)
     HERE[0] += 1
+    left_open = socket.socket()
     if HERE[0] == 1:
         stand_still()
+    else:
+        left_open.close()
     assert HERE[0] == 2 and fresh == [1]
 
 
