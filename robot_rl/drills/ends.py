@@ -66,10 +66,10 @@ class Trickle:
 class ActorEnd:
     """An actor's log, and the courier that carries it to `port`."""
 
-    def __init__(self, folder: Path, port: int, interceptors: Any = (), config_hash: str = HASH) -> None:
+    def __init__(self, folder: Path, port: int, interceptors: Any = (), agreement: str = HASH) -> None:
         self.log = EpisodeLog(folder, cache_bytes=CACHE_BYTES)
         config = LinkConfig(f"127.0.0.1:{port}", "actor")
-        self.courier = Courier(config, config_hash, Trickle(self.log), usable, interceptors)
+        self.courier = Courier(config, agreement, Trickle(self.log), usable, interceptors)
         self.courier.start()
 
     def stop(self) -> bool:

@@ -109,13 +109,13 @@ def changed_byte(folder: Path, seed: int) -> Outcome:
 def other_side(folder: Path, seed: int) -> Outcome:
     """An actor with other settings, and one that speaks another protocol."""
     learner = LearnerEnd(folder / "received", seed)
-    actor = ActorEnd(folder / "practice", learner.port, config_hash="fedcba9876543210")
+    actor = ActorEnd(folder / "practice", learner.port, agreement="fedcba9876543210")
     _append(actor, seed, range(10), 0)
     before_s = time.monotonic()
     first = refusal(lambda: actor.courier.agree(10.0))
     detected_s = time.monotonic() - before_s
     calls = Calls(LinkConfig(f"127.0.0.1:{learner.port}"), Access())
-    hello = pb.HelloRequest(protocol=PROTOCOL + 1, config_hash=HASH, actor="actor", courier="c", package_version="9")
+    hello = pb.HelloRequest(protocol=PROTOCOL + 1, agreement=HASH, actor="actor", courier="c", package_version="9")
     second = refusal(lambda: calls.hello(hello))
     calls.close()
     actor.courier.close(0.0)

@@ -189,7 +189,7 @@ class Courier:
             pb.HelloRequest(
                 protocol=PROTOCOL,
                 package_version=robot_rl.__version__,
-                config_hash=self._agreement,
+                agreement=self._agreement,
                 actor=self._config.actor,
                 courier=self._id,
             )

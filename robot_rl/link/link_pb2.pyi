@@ -7,18 +7,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class HelloRequest(_message.Message):
-    __slots__ = ("protocol", "package_version", "config_hash", "actor", "courier")
+    __slots__ = ("protocol", "package_version", "agreement", "actor", "courier")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     PACKAGE_VERSION_FIELD_NUMBER: _ClassVar[int]
-    CONFIG_HASH_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     COURIER_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     package_version: str
-    config_hash: str
+    agreement: str
     actor: str
     courier: str
-    def __init__(self, protocol: _Optional[int] = ..., package_version: _Optional[str] = ..., config_hash: _Optional[str] = ..., actor: _Optional[str] = ..., courier: _Optional[str] = ...) -> None: ...
+    def __init__(self, protocol: _Optional[int] = ..., package_version: _Optional[str] = ..., agreement: _Optional[str] = ..., actor: _Optional[str] = ..., courier: _Optional[str] = ...) -> None: ...
 
 class HelloReply(_message.Message):
     __slots__ = ("learner", "package_version", "watermark")

@@ -158,10 +158,10 @@ class LearnerServer:
             )
 
     def _require_agreement(self, request: pb.HelloRequest) -> None:
-        if differing := difference(request.config_hash, self._agreement):
+        if differing := difference(request.agreement, self._agreement):
             text = f"the settings differ: {differing}; start both with the same settings"
             raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, text)
-        self._require("config hash", request.config_hash, self._agreement, "start both with the same settings", request)
+        self._require("agreement", request.agreement, self._agreement, "start both with the same settings", request)
 
     def _append(self, request: pb.AppendRequest) -> pb.AppendReply:
         with self._sessions.turn(request.actor, request.courier):

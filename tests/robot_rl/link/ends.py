@@ -123,11 +123,11 @@ def learner(store: Store, port: int = 0, agreement: str = HASH, **settings: Any)
 
 @contextmanager
 def courier(
-    shelf: Shelf, port: int, actor: str = "ann", config_hash: str = HASH, interceptors: Any = (), **settings: Any
+    shelf: Shelf, port: int, actor: str = "ann", agreement: str = HASH, interceptors: Any = (), **settings: Any
 ) -> Iterator[Courier]:
     """A running one."""
     config = LinkConfig(f"127.0.0.1:{port}", actor, **settings)
-    made = Courier(config, config_hash, shelf, refuse_nonsense, interceptors)
+    made = Courier(config, agreement, shelf, refuse_nonsense, interceptors)
     made.start()
     try:
         yield made

@@ -31,8 +31,8 @@ def port() -> Iterator[int]:
 
 
 def test_another_config_is_refused_with_both_hashes(port: int) -> None:
-    text = "config hash differs: actor 'ann' .* has 'ffff', the learner .* has '0123abcd'; start both with the same"
-    with courier(Shelf(), port, config_hash="ffff") as link, pytest.raises(LinkError, match=text):
+    text = "agreement differs: actor 'ann' .* has 'ffff', the learner .* has '0123abcd'; start both with the same"
+    with courier(Shelf(), port, agreement="ffff") as link, pytest.raises(LinkError, match=text):
         link.agree(PATIENCE_S)
 
 
@@ -40,7 +40,7 @@ def refused(theirs: str, ours: str) -> str:
     """What an actor with these settings is told by a learner with others."""
     with (
         learner(Store(), agreement=ours) as (_, port),
-        courier(Shelf(), port, config_hash=theirs) as link,
+        courier(Shelf(), port, agreement=theirs) as link,
         pytest.raises(LinkError) as told,
     ):
         link.agree(PATIENCE_S)
@@ -78,14 +78,14 @@ def test_nobody_there_is_said_in_time() -> None:
 
 
 def test_a_refused_actor_connects_once_the_right_learner_runs() -> None:
-    with learner(Store()) as (_, port), courier(Shelf(), port, config_hash="ffff") as link:
-        assert link.wait(lambda: "config hash" in link.status.trouble, PATIENCE_S)
+    with learner(Store()) as (_, port), courier(Shelf(), port, agreement="ffff") as link:
+        assert link.wait(lambda: "agreement" in link.status.trouble, PATIENCE_S)
         other = LearnerServer(LinkConfig(f"127.0.0.1:{port}"), "ffff", Store())
         with pytest.raises(LinkError, match="cannot listen"):
             other.start()
         other.stop()
     right = LearnerServer(LinkConfig(f"127.0.0.1:{port}"), "ffff", Store())
-    with courier(Shelf(), port, config_hash="ffff") as link:
+    with courier(Shelf(), port, agreement="ffff") as link:
         right.start()
         assert link.agree(PATIENCE_S)
         right.stop()
