@@ -45,7 +45,7 @@ class Person:
     """Moves the arm from pose to pose, through lease and gate."""
 
     def __init__(self, node: Node) -> None:
-        self._client = RosCellClient(node, 1.0)
+        self._client = RosCellClient(node, 5.0)
         assert until(lambda: self._client.answered, 40.0), "no arm answers"
         self._arm, self._clock = RemoteArm(self._client, "ann"), MonotonicClock()
         self._pilot = Pilot(RemoteAuthority(self._client), self._clock, "ann", simulated=True)

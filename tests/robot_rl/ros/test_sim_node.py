@@ -134,7 +134,7 @@ def test_a_scene_request_that_is_none_is_refused_with_what_there_is(desk: Desk) 
 
 
 def test_an_arm_is_driven_over_topics_and_a_reset_waits_until_it_holds(desk: Desk) -> None:
-    client = RosCellClient(desk.node, 1.0)
+    client = RosCellClient(desk.node, 5.0)
     assert until(lambda: client.answered)
     arm, clock = RemoteArm(client, "ann"), MonotonicClock()
     pilot = Pilot(RemoteAuthority(client), clock, "ann", simulated=True)
@@ -196,7 +196,7 @@ def test_settings_that_cannot_be_used_end_it_with_one_line(domain: int, settings
 def test_an_arm_that_moves_is_braked_before_a_ctrl_c_ends_the_node(domain: int) -> None:
     process = sim_node()
     with graph(domain) as context, spun(node := Node("desk", context=context)):
-        client = RosCellClient(node, 1.0)
+        client = RosCellClient(node, 5.0)
         assert until(lambda: client.answered, 30.0), process.stop()
         pilot = Pilot(RemoteAuthority(client), MonotonicClock(), "ann", simulated=True)
         pilot.begin()
@@ -221,7 +221,7 @@ def test_it_can_be_released_and_opened_again(domain: int) -> None:
 def test_after_a_pause_nobody_is_served_and_the_arm_holds(domain: int) -> None:
     with graph(domain, "--ros-args", "-p", "task.name:=reach") as context, spun(node := SimNode(context)) as spinner:
         assert spinner.do(node.begin, 30.0) and node._thread
-        client = RosCellClient(node, 1.0)
+        client = RosCellClient(node, 5.0)
         assert until(lambda: client.answered)
         Pilot(RemoteAuthority(client), MonotonicClock(), "ann", simulated=True).begin()
         assert spinner.do(node.trigger_deactivate, 10.0)
