@@ -65,14 +65,14 @@ class Teleoperation:
         Raises HardwareError when the arm, or the device's topics, cannot be reached any more.
         """
         while True:
-            self._pilot.begin()
-            self._human.new_episode()
-            log.info("the arm moves as the device asks; Ctrl-C ends this")
             try:
+                self._pilot.begin()
+                self._human.new_episode()
+                log.info("the arm moves as the device asks; Ctrl-C ends this")
                 while True:
                     self._period()
             except (HeldError, StaleError) as error:
-                log.warning("the arm was taken out of hand: %s", error)
+                log.warning("the arm is out of hand: %s", error)
 
     def close(self) -> None:
         """Give the arm back. A lease that cannot be given back runs out, and the arm holds by itself."""

@@ -15,6 +15,7 @@ from robot_rl.devices import Devices
 from robot_rl.errors import ConfigError, StaleError
 from robot_rl.jobs.teleoperate import Teleoperation, teleop
 from robot_rl.make import open_devices
+from robot_rl.operator import View
 from robot_rl.tasks import make_task
 from robot_rl.tasks.base import Reading
 from robot_rl.types import Float32
@@ -97,6 +98,22 @@ def test_an_arm_that_somebody_else_holds_is_not_moved_until_it_is_armed_anew(cap
     told = [record.message for record in caplog.records if "out of hand" in record.message]
     assert len(told) == 2 and "ann" in told[0] and "wait" in told[0]
     assert "stop it" in told[1]
+
+
+def test_a_late_answer_before_it_may_move_is_said_and_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
+    config = load_config(["task=reach"])
+    task, hand = make_task(config.task), Hand([None])
+    devices = hand.devices = open_devices(config, task, False)
+    answer = devices.port.view
+
+    def late() -> View:
+        devices.port.view = answer  # type: ignore[method-assign]
+        raise StaleError("no answer")
+
+    devices.port.view = late  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        Teleoperation(devices, hand, task.action, PERIOD_S).run()
+    assert hand.begun == 1 and "no answer" in caplog.text
 
 
 def test_a_command_that_the_gate_refuses_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
