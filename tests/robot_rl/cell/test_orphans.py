@@ -13,11 +13,12 @@ import pytest
 from tests.robot_rl.cell.test_process import PARENT, Cell
 
 OPENING = """
-import sys
+import signal, sys
 from robot_rl.cell.spawn import spawn
+signal.signal(signal.SIGINT, signal.default_int_handler)
 spawn(sys.argv[1:])
 """
-"""A parent that waits for its cell to listen."""
+"""A parent that waits for its cell to listen. A shell lets what it starts in the background ignore SIGINT."""
 
 
 def until(true: Callable[[], object]) -> None:
